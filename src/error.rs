@@ -1,0 +1,128 @@
+//! What can go wrong, in words that say what to do.
+
+use crate::tensor::{Dev, Real};
+use dfdx::tensor::HasErr;
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a computation was refused or could not be finished.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Two batches that belong together have different numbers of points.
+    #[error("{what}: expected {expected} points, found {found}: give both batches the same number of points")]
+    BatchMismatch {
+        /// What was being computed.
+        what: &'static str,
+        /// The size of the first batch.
+        expected: usize,
+        /// The size of the other batch.
+        found: usize,
+    },
+    /// A batch, a table or a list has no entry.
+    #[error("{what} is empty: give it at least one entry")]
+    Empty {
+        /// What was empty.
+        what: &'static str,
+    },
+    /// A number is NaN or infinite.
+    #[error("{what} holds {value} at position {index}: every number must be finite")]
+    NotFinite {
+        /// Where the number was found.
+        what: &'static str,
+        /// Its position, counted in row-major order.
+        index: usize,
+        /// The number.
+        value: Real,
+    },
+    /// A number lies outside of the set on which the computation is defined.
+    #[error("{what} is {found}, but must be {expected}")]
+    OutOfDomain {
+        /// The name of the number.
+        what: &'static str,
+        /// The set it must belong to.
+        expected: &'static str,
+        /// The number found.
+        found: f64,
+    },
+    /// A list has another length than its shape needs.
+    #[error("{what}: the shape needs {expected} numbers, found {found}")]
+    WrongLength {
+        /// What was being made.
+        what: &'static str,
+        /// The product of the shape's sizes.
+        expected: usize,
+        /// How many numbers were given.
+        found: usize,
+    },
+    /// An iteration stopped before its residual was small enough.
+    #[error(
+        "{what} did not converge: after {steps} steps the residual is {residual:.3e}; allow more steps or a larger tolerance"
+    )]
+    NotConverged {
+        /// The iteration.
+        what: &'static str,
+        /// How many steps it took.
+        steps: usize,
+        /// The residual that was left.
+        residual: f64,
+    },
+    /// Training met a loss that is NaN or infinite.
+    #[error("the loss is {loss} at step {step}: lower the learning rate or clip the gradient")]
+    LossNotFinite {
+        /// The step, counted from 0.
+        step: usize,
+        /// The loss found there.
+        loss: Real,
+    },
+    /// A file does not hold what its name or its header promises.
+    #[error("{path}: {problem}")]
+    BadFile {
+        /// The file.
+        path: String,
+        /// What is wrong with it and what was expected.
+        problem: String,
+    },
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A picture cannot be drawn.
+    #[error("the figure \"{title}\" cannot be drawn: {problem}")]
+    Figure {
+        /// The figure's title.
+        title: String,
+        /// What is wrong and what was expected.
+        problem: String,
+    },
+    /// The device that holds the tensors refused (its memory is full, for example).
+    #[error("the device failed: {0:?}")]
+    Device(<Dev as HasErr>::Err),
+}
+
+#[cfg(not(feature = "cuda"))]
+impl From<dfdx::tensor::CpuError> for Error {
+    fn from(error: dfdx::tensor::CpuError) -> Self {
+        Self::Device(error)
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl From<dfdx::tensor::CudaError> for Error {
+    fn from(error: dfdx::tensor::CudaError) -> Self {
+        Self::Device(error)
+    }
+}
+
+impl Error {
+    /// Names the file that an input or output error is about.
+    pub(crate) fn io(path: impl AsRef<std::path::Path>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.as_ref().display().to_string();
+        move |source| Self::Io { path, source }
+    }
+}
