@@ -76,6 +76,14 @@ pub enum Error {
         /// The loss found there.
         loss: Real,
     },
+    /// The loss does not depend on some parameters of the model.
+    #[error(
+        "{tensors} parameter tensors have no gradient: compute the loss from a tensor that was traced with the gradients and went through the whole model"
+    )]
+    UnusedParameters {
+        /// How many tensors have no gradient.
+        tensors: usize,
+    },
     /// A file does not hold what its name or its header promises.
     #[error("{path}: {problem}")]
     BadFile {

@@ -1,6 +1,11 @@
-//! Tensors without probability: names for the shapes of this course, and what dfdx lacks.
+//! Tensors without probability: names for the shapes of this course, where random tensors come from, and what dfdx
+//! lacks.
 
-use dfdx::prelude::{AutoDevice, Const, NoneTape, Tensor};
+use crate::{Error, Result};
+use dfdx::prelude::{AutoDevice, Const, HasShape, NoneTape, OwnedTape, Rank0, Tensor, TensorFromVec};
+use rand::rngs::StdRng;
+use rand::{Rng, RngCore, SeedableRng};
+use rand_distr::StandardNormal;
 
 /// The number type of every tensor: `f32`, or `f64` with the feature `f64`.
 #[cfg(not(feature = "f64"))]
@@ -17,3 +22,126 @@ pub type Points<const D: usize, T = NoneTape> = Tensor<(usize, Const<D>), Real, 
 
 /// One number for each of N points, shape (N,).
 pub type PerPoint<T = NoneTape> = Tensor<(usize,), Real, Dev, T>;
+
+/// The tape that records what is computed, so that gradients can be computed backwards through it.
+pub type Recording = OwnedTape<Real, Dev>;
+
+/// The gradients of a model's parameters, allocated and zero before a step.
+pub type Gradients = dfdx::tensor::Gradients<Real, Dev>;
+
+/// A number with a tape: what training makes smaller.
+pub type Loss = Tensor<Rank0, Real, Dev, Recording>;
+
+/// A seeded source of random numbers and of tensors on one device.
+///
+/// Two sources with the same seed give the same tensors. It is also a [`rand::RngCore`], so every distribution of
+/// `rand_distr` can draw from it.
+///
+/// ```
+/// use pushforward::tensor::{Source, rows};
+///
+/// let mut source = Source::new(7);
+/// let noise = source.normal::<2>(1000)?;
+/// let mean = rows(&noise).iter().map(|[x, _]| x).sum::<pushforward::tensor::Real>() / 1000.0;
+/// assert!(mean.abs() < 0.1, "the mean of 1000 normal numbers has a standard error of 0.03");
+/// # Ok::<(), pushforward::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Source {
+    device: Dev,
+    rng: StdRng,
+}
+
+impl Source {
+    /// A source on the default device.
+    pub fn new(seed: u64) -> Self {
+        Self { device: Dev::seed_from_u64(seed), rng: StdRng::seed_from_u64(seed) }
+    }
+
+    /// The device on which this source makes its tensors; dfdx's own initialisations draw from the same seed.
+    pub fn device(&self) -> &Dev {
+        &self.device
+    }
+
+    /// N points, every coordinate drawn from N(0, 1). Fails where N is 0.
+    pub fn normal<const D: usize>(&mut self, n: usize) -> Result<Points<D>> {
+        let values = (0..n * D).map(|_| self.rng.sample(StandardNormal)).collect();
+        self.batch(values, n)
+    }
+
+    /// N numbers, drawn uniformly from [0, 1). Fails where N is 0.
+    pub fn uniform(&mut self, n: usize) -> Result<PerPoint> {
+        let values: Vec<Real> = (0..n).map(|_| self.rng.r#gen()).collect();
+        self.per_point(&values)
+    }
+
+    /// The points of a list. Fails where the list is empty.
+    pub fn points<const D: usize>(&self, rows: &[[Real; D]]) -> Result<Points<D>> {
+        self.batch(rows.as_flattened().to_vec(), rows.len())
+    }
+
+    /// The numbers of a list. Fails where the list is empty.
+    pub fn per_point(&self, values: &[Real]) -> Result<PerPoint> {
+        if values.is_empty() {
+            return Err(Error::Empty { what: "the batch" });
+        }
+        Ok(self.device.try_tensor_from_vec(values.to_vec(), (values.len(),))?)
+    }
+
+    fn batch<const D: usize>(&self, values: Vec<Real>, n: usize) -> Result<Points<D>> {
+        if n == 0 {
+            return Err(Error::Empty { what: "the batch of points" });
+        }
+        Ok(self.device.try_tensor_from_vec(values, (n, Const::<D>))?)
+    }
+}
+
+impl RngCore for Source {
+    fn next_u32(&mut self) -> u32 {
+        self.rng.next_u32()
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        self.rng.next_u64()
+    }
+
+    fn fill_bytes(&mut self, bytes: &mut [u8]) {
+        self.rng.fill_bytes(bytes);
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> std::result::Result<(), rand::Error> {
+        self.rng.try_fill_bytes(bytes)
+    }
+}
+
+/// The coordinates of each point.
+pub fn rows<const D: usize, T>(points: &Points<D, T>) -> Vec<[Real; D]> {
+    let values = points.as_vec();
+    (0..points.shape().0).map(|row| std::array::from_fn(|column| values[row * D + column])).collect()
+}
+
+/// The number of each point.
+pub fn values<T>(per_point: &PerPoint<T>) -> Vec<Real> {
+    per_point.as_vec()
+}
+
+/// An error unless there is at least one point and every coordinate is finite; `what` names the batch.
+pub fn check_finite<const D: usize, T>(what: &'static str, points: &Points<D, T>) -> Result<()> {
+    check_all_finite(what, &points.as_vec())
+}
+
+/// An error unless the list has an entry and all of them are finite.
+pub(crate) fn check_all_finite(what: &'static str, values: &[Real]) -> Result<()> {
+    if values.is_empty() {
+        return Err(Error::Empty { what });
+    }
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(index) => Err(Error::NotFinite { what, index, value: values[index] }),
+        None => Ok(()),
+    }
+}
+
+/// An error unless both batches have the same number of points.
+pub fn check_same_batch(what: &'static str, expected: usize, found: usize) -> Result<()> {
+    if expected == found { Ok(()) } else { Err(Error::BatchMismatch { what, expected, found }) }
+}

@@ -1,0 +1,47 @@
+//! Functions between the layers of a network.
+
+use crate::Result;
+use crate::tensor::{Dev, Real};
+use dfdx::prelude::{Shape, Tape, Tensor, TryAdd, TryMul, TrySub, WithEmptyTape};
+
+/// A function of one number, applied to every entry of a tensor.
+pub trait Activation: Copy + Default + std::fmt::Debug + Send + Sync + 'static {
+    /// Applies the function.
+    fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>>;
+}
+
+/// tanh(x).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tanh;
+
+/// SiLU(x) = x / (1 + e⁻ˣ), also called swish (Elfwing et al. 2017, arXiv:1702.03118).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silu;
+
+/// SELU(x) = λ x for x > 0 and λ α (eˣ − 1) otherwise (Klambauer et al. 2017, arXiv:1706.02515).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Selu;
+
+impl Activation for Tanh {
+    fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
+        Ok(x.try_tanh()?)
+    }
+}
+
+impl Activation for Silu {
+    fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
+        let gate = x.with_empty_tape().try_sigmoid()?;
+        Ok(gate.try_mul(x)?)
+    }
+}
+
+impl Activation for Selu {
+    fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
+        const LAMBDA: Real = 1.050_700_987_355_480_5;
+        const ALPHA: Real = 1.673_263_242_354_377_2;
+        // min(x, 0) as −relu(−x): the exponential of a large x, which would overflow, is never taken.
+        let negative = x.with_empty_tape().try_negate()?.try_relu()?.try_negate()?;
+        let below = negative.try_exp()?.try_sub(1.0)?.try_mul(LAMBDA * ALPHA)?;
+        Ok(x.try_relu()?.try_mul(LAMBDA)?.try_add(below)?)
+    }
+}

@@ -1,0 +1,82 @@
+//! The multilayer perceptron.
+
+use super::Activation;
+use crate::Result;
+use crate::tensor::{Dev, Points, Real, Source};
+use dfdx::nn::modules::{Linear, Repeated};
+use dfdx::prelude::{BuildModule, Device, Dtype, Module, ModuleVisitor, NumParams, Tape, TensorCollection};
+use num_traits::Float;
+use rand_distr::uniform::SampleUniform;
+use std::marker::PhantomData;
+
+/// A multilayer perceptron: I inputs, L + 1 layers of H hidden units, O outputs.
+///
+/// h₁ = a(W₀ x + b₀), hₖ₊₁ = a(Wₖ hₖ + bₖ) for k = 1, …, L, y = Wₗₐₛₜ hₗ₊₁ + bₗₐₛₜ, with the activation a between
+/// the layers and none at the end. Weights and biases are drawn from U(−1/√n, 1/√n), n the number of a layer's
+/// inputs, as PyTorch does.
+///
+/// ```
+/// use pushforward::nn::{Mlp, Silu};
+/// use pushforward::tensor::Source;
+///
+/// let mut source = Source::new(0);
+/// let network = Mlp::<3, 64, 2, 2, Silu>::new(&source)?;
+/// assert_eq!(network.parameters(), (3 + 1) * 64 + 2 * (64 + 1) * 64 + (64 + 1) * 2);
+/// let y = network.apply(source.normal::<3>(10)?)?;
+/// assert_eq!(y.as_vec().len(), 10 * 2);
+/// # Ok::<(), pushforward::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Mlp<const I: usize, const H: usize, const O: usize, const L: usize, A, E = Real, D = Dev>
+where
+    E: Dtype,
+    D: Device<E>,
+{
+    first: Linear<I, H, E, D>,
+    hidden: Repeated<Linear<H, H, E, D>, L>,
+    last: Linear<H, O, E, D>,
+    activation: PhantomData<A>,
+}
+
+impl<const I: usize, const H: usize, const O: usize, const L: usize, A: Activation> Mlp<I, H, O, L, A> {
+    /// A network whose parameters are drawn from the source's device.
+    pub fn new(source: &Source) -> Result<Self> {
+        Ok(Self::try_build(source.device())?)
+    }
+
+    /// How many numbers training changes.
+    pub fn parameters(&self) -> usize {
+        self.num_trainable_params()
+    }
+
+    /// y, shape (N, O), for x of shape (N, I).
+    pub fn apply<T: Tape<Real, Dev>>(&self, x: Points<I, T>) -> Result<Points<O, T>> {
+        let mut h = A::apply(self.first.try_forward(x)?)?;
+        for layer in &self.hidden.modules {
+            h = A::apply(layer.try_forward(h)?)?;
+        }
+        Ok(self.last.try_forward(h)?)
+    }
+}
+
+impl<const I: usize, const H: usize, const O: usize, const L: usize, A: Activation, E, D>
+    TensorCollection<E, D> for Mlp<I, H, O, L, A, E, D>
+where
+    E: Dtype + Float + SampleUniform,
+    D: Device<E>,
+{
+    type To<E2: Dtype, D2: Device<E2>> = Mlp<I, H, O, L, A, E2, D2>;
+
+    fn iter_tensors<V: ModuleVisitor<Self, E, D>>(
+        visitor: &mut V,
+    ) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
+        visitor.visit_fields(
+            (
+                Self::module("first", |m| &m.first, |m| &mut m.first),
+                Self::module("hidden", |m| &m.hidden, |m| &mut m.hidden),
+                Self::module("last", |m| &m.last, |m| &mut m.last),
+            ),
+            |(first, hidden, last)| Mlp { first, hidden, last, activation: PhantomData },
+        )
+    }
+}

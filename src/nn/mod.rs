@@ -1,0 +1,9 @@
+//! Networks, and derivatives through them.
+
+mod activation;
+mod dual;
+mod mlp;
+
+pub use activation::{Activation, Selu, Silu, Tanh};
+pub use dual::{Dual, jacobian};
+pub use mlp::Mlp;

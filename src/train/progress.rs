@@ -1,0 +1,85 @@
+//! What training tells while it runs.
+
+use crate::tensor::Real;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::{IsTerminal, Write, stderr, stdout};
+use std::time::Instant;
+
+/// What to tell while training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Progress {
+    /// A bar on a terminal, about ten lines elsewhere (in a notebook whole lines appear at once, bars do not).
+    #[default]
+    Auto,
+    /// Nothing.
+    Silent,
+}
+
+/// How many lines tell of one training where there is no terminal.
+const LINES: usize = 10;
+
+impl Progress {
+    pub(super) fn start(self, steps: usize) -> Report {
+        let kind = match self {
+            Self::Silent => Kind::Silent,
+            Self::Auto if stderr().is_terminal() => Kind::Bar(bar(steps)),
+            Self::Auto => Kind::Lines,
+        };
+        Report { kind, steps, started: Instant::now() }
+    }
+}
+
+fn bar(steps: usize) -> ProgressBar {
+    let bar = ProgressBar::new(steps as u64);
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:30} step {pos} of {len}, {elapsed} of {duration}  {msg}")
+    {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Tells of one training.
+pub(super) struct Report {
+    kind: Kind,
+    steps: usize,
+    started: Instant,
+}
+
+enum Kind {
+    Silent,
+    Bar(ProgressBar),
+    Lines,
+}
+
+impl Report {
+    /// Called after each step with all losses so far.
+    pub(super) fn step(&mut self, losses: &[Real]) {
+        let done = losses.len();
+        let every = self.steps.div_ceil(LINES);
+        if !done.is_multiple_of(every) && done != self.steps {
+            return;
+        }
+        let recent = &losses[done - every.min(done)..];
+        let mean = recent.iter().sum::<Real>() / recent.len() as Real;
+        match &self.kind {
+            Kind::Silent => {}
+            Kind::Bar(bar) => {
+                bar.set_position(done as u64);
+                bar.set_message(format!("loss {mean:.4}"));
+            }
+            Kind::Lines => {
+                let seconds = self.started.elapsed().as_secs_f64();
+                let steps = self.steps;
+                // A closed output is no reason to stop training.
+                let _ = writeln!(stdout(), "step {done:>6} of {steps}   loss {mean:>8.4}   {seconds:>5.1} s");
+            }
+        }
+    }
+
+    pub(super) fn finish(self) {
+        if let Kind::Bar(bar) = self.kind {
+            bar.finish();
+        }
+    }
+}
