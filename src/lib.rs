@@ -4,12 +4,18 @@
 pub mod book;
 mod error;
 pub mod exercises;
+mod data;
 pub mod figure;
+pub mod lesson_01_change_of_variables;
+pub mod lesson_07_flow_matching;
 pub mod nn;
 pub mod tensor;
 pub mod train;
 
 pub use dfdx;
+
+pub use lesson_01_change_of_variables as change_of_variables;
+pub use lesson_07_flow_matching as flow_matching;
 pub use error::{Error, Result};
 pub use rand;
 pub use rand_distr;

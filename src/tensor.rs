@@ -2,7 +2,10 @@
 //! lacks.
 
 use crate::{Error, Result};
-use dfdx::prelude::{AutoDevice, Const, HasShape, NoneTape, OwnedTape, Rank0, Tensor, TensorFromVec};
+use dfdx::prelude::{
+    AutoDevice, Axis, Const, HasShape, NoneTape, OwnedTape, Rank0, RealizeTo, ReshapeTo, Tape, Tensor, TensorFromVec,
+    TryConcatAlong,
+};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 use rand_distr::StandardNormal;
@@ -144,4 +147,22 @@ pub(crate) fn check_all_finite(what: &'static str, values: &[Real]) -> Result<()
 /// An error unless both batches have the same number of points.
 pub fn check_same_batch(what: &'static str, expected: usize, found: usize) -> Result<()> {
     if expected == found { Ok(()) } else { Err(Error::BatchMismatch { what, expected, found }) }
+}
+
+/// (x, t): the points with one more coordinate, shape (N, I) with I = D + 1.
+///
+/// Errors: [`Error::BatchMismatch`] if there is not one t per point.
+pub fn append<const D: usize, const I: usize, T: Tape<Real, Dev>>(
+    x: Points<D, T>,
+    t: PerPoint,
+) -> Result<Points<I, T>> {
+    const { assert!(I == D + 1, "one coordinate is added") };
+    let n = x.shape().0;
+    check_same_batch("a number for each point", n, t.shape().0)?;
+    let misfit = || Error::WrongLength { what: "points with one more coordinate", expected: n * I, found: n * (D + 1) };
+    // Adding constant sizes needs nightly Rust, so they are run-time sizes for the time of the concatenation.
+    let x = x.try_realize::<(usize, usize)>().map_err(|_| misfit())?;
+    let t = t.try_reshape_like(&(n, 1usize))?;
+    let both = (x, t).try_concat_along(Axis::<1>)?;
+    both.try_realize::<(usize, Const<I>)>().map_err(|_| misfit())
 }

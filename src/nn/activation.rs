@@ -22,6 +22,17 @@ pub struct Silu;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Selu;
 
+/// sin(Ω x): networks with it learn sharp edges of functions on the plane that others smooth away (Sitzmann et al.
+/// 2020, arXiv:2006.09661, whose ω₀ this is).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sine<const OMEGA: usize>;
+
+impl<const OMEGA: usize> Activation for Sine<OMEGA> {
+    fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
+        Ok(x.try_mul(OMEGA as Real)?.try_sin()?)
+    }
+}
+
 impl Activation for Tanh {
     fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
         Ok(x.try_tanh()?)

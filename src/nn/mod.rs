@@ -4,6 +4,6 @@ mod activation;
 mod dual;
 mod mlp;
 
-pub use activation::{Activation, Selu, Silu, Tanh};
+pub use activation::{Activation, Selu, Silu, Sine, Tanh};
 pub use dual::{Dual, jacobian};
 pub use mlp::Mlp;
