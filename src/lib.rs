@@ -1,6 +1,7 @@
 //! A course in flow-based generative models that runs.
 
 mod error;
+pub mod figure;
 pub mod tensor;
 
 pub use dfdx;
