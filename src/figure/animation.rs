@@ -1,0 +1,117 @@
+//! Figures one after another, as a GIF.
+
+use super::quantize::{COLOURS, Indexed, count};
+use super::{Figure, Theme};
+use crate::{Error, Result};
+use std::collections::HashMap;
+
+/// Figures of one size, shown one after another without end.
+#[derive(Clone, Debug)]
+pub struct Animation {
+    frames: Vec<Figure>,
+    frames_per_second: f64,
+}
+
+/// A GIF above this many bytes is drawn with fewer pixels.
+const LARGE: usize = 1_000_000;
+
+/// Pixels, row by row.
+type Picture = (usize, usize, Vec<u8>);
+
+impl Animation {
+    /// An animation of these frames; give each the same size and the same ranges, so that only the data moves.
+    pub fn new(frames: Vec<Figure>, frames_per_second: f64) -> Self {
+        Self { frames, frames_per_second }
+    }
+
+    /// Draws all frames as one GIF that repeats for ever.
+    ///
+    /// It has twice as many pixels as its logical size on each side; one and a half times, if it were larger than a
+    /// megabyte.
+    ///
+    /// # Errors
+    /// [`Error::Figure`] if there is no frame, if the frames differ in size, if the rate is not above 0 and at most
+    /// 100, or if a frame cannot be drawn.
+    pub fn gif(&self, theme: Theme) -> Result<Vec<u8>> {
+        let gif = self.encode(theme, 2.0)?;
+        if gif.len() <= LARGE { Ok(gif) } else { self.encode(theme, 1.5) }
+    }
+
+    /// The first frame's title.
+    pub(super) fn title(&self) -> &str {
+        self.frames.first().map_or("", |frame| frame.title.as_str())
+    }
+
+    /// The frames' size in logical pixels.
+    pub(super) fn logical_size(&self) -> (u32, u32) {
+        self.frames.first().map_or((0, 0), Figure::logical_size)
+    }
+
+    fn encode(&self, theme: Theme, scale: f64) -> Result<Vec<u8>> {
+        self.check()?;
+        let pictures: Vec<Picture> =
+            self.frames.iter().map(|frame| frame.pixels(theme, scale)).collect::<Result<_>>()?;
+        let delay = (100.0 / self.frames_per_second).round() as u16;
+        encode(&pictures, delay.max(1)).map_err(|error| self.refuse(error.to_string()))
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.frames.is_empty() {
+            return Err(self.refuse("the animation has no frames: give it at least one figure"));
+        }
+        if !(self.frames_per_second > 0.0 && self.frames_per_second <= 100.0) {
+            let rate = self.frames_per_second;
+            return Err(
+                self.refuse(format!("it runs at {rate} frames per second: choose above 0 and at most 100"))
+            );
+        }
+        let size = self.logical_size();
+        match self.frames.iter().map(Figure::logical_size).find(|other| *other != size) {
+            Some(other) => {
+                Err(self
+                    .refuse(format!("its frames are {size:?} and {other:?} large: give all the same `size`")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn refuse(&self, problem: impl Into<String>) -> Error {
+        Error::Figure { title: self.title().to_owned(), problem: problem.into() }
+    }
+}
+
+/// Writes the frames with one palette; what did not change since the last frame is transparent.
+fn encode(pictures: &[Picture], delay: u16) -> Result<Vec<u8>, gif::EncodingError> {
+    let (width, height) = pictures.first().map_or((0, 0), |picture| (picture.0 as u16, picture.1 as u16));
+    let mut counts: HashMap<[u8; 3], u64> = HashMap::new();
+    for (colour, times) in pictures.iter().flat_map(|picture| count(&picture.2)) {
+        *counts.entry(colour).or_default() += times;
+    }
+    // One of the 256 stands for "unchanged".
+    let indexed = Indexed::new(&counts, COLOURS - 1);
+    let unchanged = indexed.palette.len() as u8;
+    let mut palette = indexed.palette.concat();
+    palette.extend([0; 3]);
+    let mut file = Vec::new();
+    let mut encoder = gif::Encoder::new(&mut file, width, height, &palette)?;
+    encoder.set_repeat(gif::Repeat::Infinite)?;
+    let mut last: Vec<u8> = Vec::new();
+    for (_, _, rgb) in pictures {
+        let indices = indexed.indices(rgb);
+        let changed = |(i, &index): (usize, &u8)| if last.get(i) == Some(&index) { unchanged } else { index };
+        let buffer: Vec<u8> = indices.iter().enumerate().map(changed).collect();
+        let frame = gif::Frame {
+            delay,
+            width,
+            height,
+            transparent: Some(unchanged),
+            dispose: gif::DisposalMethod::Keep,
+            buffer: buffer.into(),
+            ..gif::Frame::default()
+        };
+        encoder.write_frame(&frame)?;
+        last = indices;
+    }
+    drop(encoder);
+    Ok(file)
+}

@@ -1,0 +1,169 @@
+//! A plotters backend that draws pixels with smooth edges, round joins and positions finer than a pixel.
+//!
+//! plotters counts in whole numbers. Here they are [`UNITS`](super::pen::UNITS) to the logical pixel.
+
+use super::coverage::Coverage;
+use super::font::SIZE_PER_EM;
+use plotters::style::RGBColor;
+use plotters_backend::text_anchor::HPos;
+use plotters_backend::{
+    BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind,
+};
+use std::convert::Infallible;
+
+/// Pixels in memory.
+#[derive(Debug)]
+pub(super) struct Canvas {
+    width: usize,
+    height: usize,
+    /// Pixels for each of plotters' units.
+    scale: f64,
+    rgb: Vec<u8>,
+    coverage: Coverage,
+}
+
+type Drawn = Result<(), DrawingErrorKind<Infallible>>;
+
+impl Canvas {
+    pub(super) fn new(width: usize, height: usize, scale: f64, background: RGBColor) -> Self {
+        let rgb = [background.0, background.1, background.2].repeat(width * height);
+        Self { width, height, scale, rgb, coverage: Coverage::new(width, height) }
+    }
+
+    /// The pixels' red, green and blue bytes, row by row.
+    pub(super) fn into_rgb(self) -> Vec<u8> {
+        self.rgb
+    }
+
+    fn pixels(&self, (x, y): BackendCoord) -> [f64; 2] {
+        [f64::from(x) * self.scale, f64::from(y) * self.scale]
+    }
+
+    /// Paints what is covered.
+    fn paint(&mut self, colour: BackendColor) -> Drawn {
+        let rgb = &mut self.rgb;
+        self.coverage
+            .drain(|pixel, covered| blend(&mut rgb[3 * pixel..3 * pixel + 3], colour, f64::from(covered)));
+        Ok(())
+    }
+}
+
+/// Lays a colour over a pixel.
+fn blend(pixel: &mut [u8], colour: BackendColor, covered: f64) {
+    let alpha = (colour.alpha * covered).clamp(0.0, 1.0);
+    let (r, g, b) = colour.rgb;
+    for (below, above) in pixel.iter_mut().zip([r, g, b]) {
+        *below = (f64::from(*below) * (1.0 - alpha) + f64::from(above) * alpha).round() as u8;
+    }
+}
+
+impl DrawingBackend for Canvas {
+    type ErrorType = Infallible;
+
+    fn get_size(&self) -> (u32, u32) {
+        let units = |pixels: usize| (pixels as f64 / self.scale).round() as u32;
+        (units(self.width), units(self.height))
+    }
+
+    fn ensure_prepared(&mut self) -> Drawn {
+        Ok(())
+    }
+
+    fn present(&mut self) -> Drawn {
+        Ok(())
+    }
+
+    fn draw_pixel(&mut self, point: BackendCoord, colour: BackendColor) -> Drawn {
+        self.draw_rect(point, (point.0 + 1, point.1 + 1), &colour, true)
+    }
+
+    fn draw_line<S: BackendStyle>(&mut self, from: BackendCoord, to: BackendCoord, style: &S) -> Drawn {
+        self.draw_path([from, to], style)
+    }
+
+    /// Rectangles keep to whole pixels: neighbours meet without a seam.
+    fn draw_rect<S: BackendStyle>(
+        &mut self,
+        a: BackendCoord,
+        b: BackendCoord,
+        style: &S,
+        fill: bool,
+    ) -> Drawn {
+        if !fill {
+            return self.draw_path([a, (b.0, a.1), b, (a.0, b.1), a], style);
+        }
+        let whole = |length: f64, most: usize| (length.round().max(0.0) as usize).min(most);
+        let (a, b) = (self.pixels(a), self.pixels(b));
+        let (left, right) = (whole(a[0].min(b[0]), self.width), whole(a[0].max(b[0]), self.width));
+        let (top, bottom) = (whole(a[1].min(b[1]), self.height), whole(a[1].max(b[1]), self.height));
+        let colour = style.color();
+        for row in top..bottom {
+            let start = 3 * (row * self.width + left);
+            for pixel in self.rgb[start..start + 3 * (right - left)].chunks_exact_mut(3) {
+                blend(pixel, colour, 1.0);
+            }
+        }
+        Ok(())
+    }
+
+    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
+        &mut self,
+        path: I,
+        style: &S,
+    ) -> Drawn {
+        let half_width = 0.5 * f64::from(style.stroke_width()) * self.scale;
+        let points: Vec<[f64; 2]> = path.into_iter().map(|point| self.pixels(point)).collect();
+        for pair in points.windows(2) {
+            self.coverage.line(pair[0], pair[1], half_width);
+        }
+        self.paint(style.color())
+    }
+
+    fn draw_circle<S: BackendStyle>(
+        &mut self,
+        centre: BackendCoord,
+        radius: u32,
+        style: &S,
+        fill: bool,
+    ) -> Drawn {
+        let radius = f64::from(radius) * self.scale;
+        let half_width = 0.5 * f64::from(style.stroke_width()) * self.scale;
+        let (inner, outer) = if fill { (-1.0, radius) } else { (radius - half_width, radius + half_width) };
+        self.coverage.ring(self.pixels(centre), inner, outer);
+        self.paint(style.color())
+    }
+
+    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
+        &mut self,
+        path: I,
+        style: &S,
+    ) -> Drawn {
+        let points: Vec<[f64; 2]> = path.into_iter().map(|point| self.pixels(point)).collect();
+        self.coverage.polygon(&points);
+        self.paint(style.color())
+    }
+
+    /// Draws text whose top is at `pos`: its baseline lies 0.76 em below, as in plotters' SVG.
+    fn draw_text<T: BackendTextStyle>(&mut self, text: &str, style: &T, pos: BackendCoord) -> Drawn {
+        let font_error = |error: T::FontError| DrawingErrorKind::FontError(Box::new(error));
+        let (low, high) = style.layout_box(text).map_err(font_error)?;
+        let left = match style.anchor().h_pos {
+            HPos::Left => pos.0,
+            HPos::Center => pos.0 - (high.0 - low.0) / 2,
+            HPos::Right => pos.0 - (high.0 - low.0),
+        };
+        // plotters puts the baseline half a size below the origin.
+        let baseline = 0.76 * style.size() / SIZE_PER_EM - 0.5 * style.size();
+        let top = pos.1 + baseline.round() as i32;
+        let (scale, coverage) = (self.scale, &mut self.coverage);
+        let drawn = style.draw(text, (left, top), |x, y, colour| {
+            let (column, row) = ((f64::from(x) + 0.5) * scale, (f64::from(y) + 0.5) * scale);
+            if column >= 0.0 && row >= 0.0 {
+                coverage.add(column as usize, row as usize, colour.alpha * scale * scale);
+            }
+            Ok::<(), Infallible>(())
+        });
+        drawn.map_err(font_error)?.map_err(DrawingErrorKind::DrawingError)?;
+        self.paint(style.color())
+    }
+}

@@ -1,0 +1,325 @@
+//! The layers of a figure: what is drawn on its axes, from plain data.
+
+use super::{Figure, Planar, Values};
+use crate::Result;
+use std::ops::Range;
+
+/// How many points a function is drawn through.
+const EVALUATIONS: u32 = 400;
+
+/// One thing drawn on the axes; layers of equal label share a colour and an entry in the legend.
+#[derive(Clone, Debug)]
+pub(super) struct Layer {
+    pub(super) label: String,
+    pub(super) shape: Shape,
+}
+
+/// What a layer draws, in the units of the data.
+#[derive(Clone, Debug)]
+pub(super) enum Shape {
+    Scatter(Vec<[f64; 2]>),
+    Curve { points: Vec<[f64; 2]>, dashed: bool },
+    Band { lower: Vec<[f64; 2]>, upper: Vec<[f64; 2]> },
+    Histogram(Bins),
+    Heat(Heat),
+    Field { at: Vec<[f64; 2]>, arrows: Vec<[f64; 2]> },
+    Trajectories(Vec<Vec<[f64; 2]>>),
+    Polygon(Vec<[f64; 2]>),
+}
+
+/// Bins of equal width and the density in each.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Bins {
+    pub(super) start: f64,
+    pub(super) width: f64,
+    pub(super) heights: Vec<f64>,
+}
+
+/// A grid of numbers over a rectangle; the first row lies at the start of `y`.
+#[derive(Clone, Debug)]
+pub(super) struct Heat {
+    pub(super) x: (f64, f64),
+    pub(super) y: (f64, f64),
+    pub(super) columns: usize,
+    pub(super) values: Vec<f64>,
+    /// Whether the numbers sample a function that is smooth, rather than being a matrix.
+    pub(super) smooth: bool,
+}
+
+impl Figure {
+    /// Draws each point as a dot; many points are drawn smaller and fainter. Points that are not finite are left out.
+    ///
+    /// As in all layers, an empty label keeps the layer out of the legend.
+    pub fn scatter(self, label: &str, points: impl Planar) -> Self {
+        let points = points.planar();
+        self.layer(label, some_finite(label, &points), || Shape::Scatter(points))
+    }
+
+    /// Joins the points by a line, which breaks where a point is not finite.
+    pub fn curve(self, label: &str, points: impl Planar) -> Self {
+        let points = points.planar();
+        self.layer(label, some_finite(label, &points), || Shape::Curve { points, dashed: false })
+    }
+
+    /// Joins the points by a dashed line, which breaks where a point is not finite.
+    pub fn dashed(self, label: &str, points: impl Planar) -> Self {
+        let points = points.planar();
+        self.layer(label, some_finite(label, &points), || Shape::Curve { points, dashed: true })
+    }
+
+    /// Draws the graph of `f` over a range, through 400 points.
+    pub fn function(self, label: &str, range: Range<f64>, f: impl Fn(f64) -> f64) -> Self {
+        if let Err(problem) = check_range(&format!("the range of function \"{label}\""), &range) {
+            return self.record(Err(problem));
+        }
+        let step = (range.end - range.start) / f64::from(EVALUATIONS - 1);
+        let points: Vec<[f64; 2]> =
+            (0..EVALUATIONS).map(|i| range.start + f64::from(i) * step).map(|x| [x, f(x)]).collect();
+        self.curve(label, points)
+    }
+
+    /// Fills the area between two curves of equally many points.
+    pub fn band(self, label: &str, lower: impl Planar, upper: impl Planar) -> Self {
+        let (lower, upper) = (lower.planar(), upper.planar());
+        let checked = same_length(label, "lower and upper points", lower.len(), upper.len())
+            .and_then(|()| all_finite(label, &lower))
+            .and_then(|()| all_finite(label, &upper));
+        self.layer(label, checked, || Shape::Band { lower, upper })
+    }
+
+    /// Counts the values in bins of equal width and draws their density: the bars' areas sum to 1.
+    pub fn histogram(self, label: &str, values: impl Values, bins: usize) -> Self {
+        match Bins::new(label, &values.values(), bins) {
+            Ok(bins) => self.layer(label, Ok(()), || Shape::Histogram(bins)),
+            Err(problem) => self.record(Err(problem)),
+        }
+    }
+
+    /// Draws a function of the plane as a heat map, from one call with the centres of n x n cells.
+    ///
+    /// The centres are in row-major order with y in the outer loop. Cells whose value is not finite stay blank.
+    ///
+    /// # Errors
+    /// Whatever `f` fails with.
+    pub fn density(
+        self,
+        x: Range<f64>,
+        y: Range<f64>,
+        n: usize,
+        mut f: impl FnMut(&[[f64; 2]]) -> Result<Vec<f64>>,
+    ) -> Result<Self> {
+        if let Err(problem) = check_grid(&x, &y, n) {
+            return Ok(self.record(Err(problem)));
+        }
+        let values = f(&centres(&x, &y, n))?;
+        let heat = Heat { x: (x.start, x.end), y: (y.start, y.end), columns: n, values, smooth: true };
+        let checked = if heat.values.len() == n * n {
+            heat.check()
+        } else {
+            let found = heat.values.len();
+            Err(format!("the density has {found} values for {n} x {n} cells: give one value per cell"))
+        };
+        Ok(self.layer("", checked, || Shape::Heat(heat)))
+    }
+
+    /// Draws rows of numbers as a heat map over a rectangle; the first row lies at `y.start`.
+    ///
+    /// Numbers of both signs get a map that is neutral at 0. For a matrix with its first row at the top, give the
+    /// figure a descending `y_range`.
+    pub fn heat(self, x: Range<f64>, y: Range<f64>, rows: &[Vec<f64>]) -> Self {
+        let columns = rows.first().map_or(0, Vec::len);
+        let checked = if columns == 0 {
+            Err("the heat map has no numbers: give it at least one row of at least one number".into())
+        } else if rows.iter().any(|row| row.len() != columns) {
+            Err("the rows of the heat map differ in length: make them equally long".into())
+        } else {
+            check_range("the x range of the heat map", &x)
+                .and_then(|()| check_range("the y range of the heat map", &y))
+        };
+        let heat =
+            Heat { x: (x.start, x.end), y: (y.start, y.end), columns, values: rows.concat(), smooth: false };
+        let checked = checked.and_then(|()| heat.check());
+        self.layer("", checked, || Shape::Heat(heat))
+    }
+
+    /// Draws an arrow at each point; the arrows are scaled together so that they fit between their neighbours.
+    pub fn field(self, label: &str, at: impl Planar, arrows: impl Planar) -> Self {
+        let (at, arrows) = (at.planar(), arrows.planar());
+        let checked = same_length(label, "points and arrows", at.len(), arrows.len())
+            .and_then(|()| all_finite(label, &at))
+            .and_then(|()| all_finite(label, &arrows));
+        self.layer(label, checked, || Shape::Field { at, arrows })
+    }
+
+    /// Draws paths as thin lines, with a hollow dot where each starts and a filled dot where it ends.
+    pub fn trajectories(self, label: &str, paths: &[Vec<[f64; 2]>]) -> Self {
+        let paths = paths.to_vec();
+        self.layer(label, some_finite(label, &paths.concat()), || Shape::Trajectories(paths))
+    }
+
+    /// Draws a closed outline with a light fill.
+    pub fn polygon(self, label: &str, points: impl Planar) -> Self {
+        let points = points.planar();
+        self.layer(label, all_finite(label, &points), || Shape::Polygon(points))
+    }
+
+    fn layer(self, label: &str, checked: Result<(), String>, shape: impl FnOnce() -> Shape) -> Self {
+        let label = label.to_owned();
+        self.chart(|chart| {
+            checked?;
+            chart.layers.push(Layer { label, shape: shape() });
+            Ok(())
+        })
+    }
+}
+
+impl Bins {
+    fn new(label: &str, values: &[f64], bins: usize) -> Result<Self, String> {
+        if !(1..=10_000).contains(&bins) {
+            return Err(format!("histogram \"{label}\" has {bins} bins: ask for 1 to 10000"));
+        }
+        if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+            return Err(format!("histogram \"{label}\" holds {value}: give it finite numbers only"));
+        }
+        let low = values.iter().copied().reduce(f64::min);
+        let Some(low) = low else {
+            return Err(format!("histogram \"{label}\" is empty: give it at least one number"));
+        };
+        let high = values.iter().copied().fold(low, f64::max);
+        // Equal values get bins of total width 1, or of a width that is not lost in rounding.
+        let (start, span) =
+            if high > low { (low, high - low) } else { (low - 0.5, low.abs().mul_add(1e-9, 1.0)) };
+        let width = span / bins as f64;
+        let mut heights = vec![0.0; bins];
+        for value in values {
+            let bin = ((value - start) / width) as usize;
+            heights[bin.min(bins - 1)] += 1.0 / (values.len() as f64 * width);
+        }
+        Ok(Self { start, width, heights })
+    }
+}
+
+impl Heat {
+    fn check(&self) -> Result<(), String> {
+        if self.values.iter().any(|value| value.is_finite()) {
+            return Ok(());
+        }
+        Err("the heat map has no finite number: check the function that computed it".into())
+    }
+
+    /// The number at a position counted in columns and rows: of the cell there, or between the four nearest centres.
+    pub(super) fn at(&self, column: f64, row: f64, smooth: bool) -> f64 {
+        let rows = self.values.len() / self.columns;
+        let cell = |position: f64, count: usize| (position.max(0.0) as usize).min(count - 1);
+        let value = |row: usize, column: usize| self.values[row * self.columns + column];
+        if !smooth {
+            return value(cell(row, rows), cell(column, self.columns));
+        }
+        let (x, y) = ((column - 0.5).max(0.0), (row - 0.5).max(0.0));
+        let (x0, y0) = (cell(x, self.columns), cell(y, rows));
+        let (x1, y1) = ((x0 + 1).min(self.columns - 1), (y0 + 1).min(rows - 1));
+        let (u, v) = ((x - x0 as f64).min(1.0), (y - y0 as f64).min(1.0));
+        let mix = |a: f64, b: f64, t: f64| a + t * (b - a);
+        mix(mix(value(y0, x0), value(y0, x1), u), mix(value(y1, x0), value(y1, x1), u), v)
+    }
+
+    /// The smallest and the largest finite number.
+    pub(super) fn extremes(&self) -> (f64, f64) {
+        let finite = self.values.iter().copied().filter(|value| value.is_finite());
+        finite
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
+    }
+}
+
+/// The centres of n x n cells, y in the outer loop.
+fn centres(x: &Range<f64>, y: &Range<f64>, n: usize) -> Vec<[f64; 2]> {
+    let at =
+        |range: &Range<f64>, i: usize| range.start + (range.end - range.start) * (i as f64 + 0.5) / n as f64;
+    (0..n * n).map(|i| [at(x, i % n), at(y, i / n)]).collect()
+}
+
+fn check_grid(x: &Range<f64>, y: &Range<f64>, n: usize) -> Result<(), String> {
+    if !(1..=2000).contains(&n) {
+        return Err(format!("the density has {n} x {n} cells: ask for 1 to 2000 on each side"));
+    }
+    check_range("the x range of the density", x).and_then(|()| check_range("the y range of the density", y))
+}
+
+/// Ranges of layers ascend; only axes may be turned round.
+fn check_range(what: &str, range: &Range<f64>) -> Result<(), String> {
+    if range.start < range.end && (range.end - range.start).is_finite() {
+        return Ok(());
+    }
+    Err(format!("{what} is {} to {}: give a finite start below a finite end", range.start, range.end))
+}
+
+fn same_length(label: &str, what: &str, first: usize, second: usize) -> Result<(), String> {
+    if first == second {
+        return Ok(());
+    }
+    Err(format!("layer \"{label}\" has {first} and {second} {what}: give as many of the one as of the other"))
+}
+
+fn some_finite(label: &str, points: &[[f64; 2]]) -> Result<(), String> {
+    if points.iter().flatten().any(|value| !value.is_nan()) && points.iter().any(is_finite) {
+        return Ok(());
+    }
+    Err(format!(
+        "layer \"{label}\" has no finite point among {}: check how its points were computed",
+        points.len()
+    ))
+}
+
+fn all_finite(label: &str, points: &[[f64; 2]]) -> Result<(), String> {
+    match points.iter().position(|point| !is_finite(point)) {
+        _ if points.is_empty() => Err(format!("layer \"{label}\" is empty: give it at least one point")),
+        Some(index) => Err(format!(
+            "layer \"{label}\" holds {:?} at position {index}: give it finite points only",
+            points[index]
+        )),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn is_finite(point: &[f64; 2]) -> bool {
+    point.iter().all(|value| value.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bins, centres};
+
+    #[test]
+    fn histogram_integrates_to_one_and_counts_every_value() -> Result<(), String> {
+        let values: Vec<f64> = (0..1000).map(|i| f64::from(i * i % 997)).collect();
+        for bins in [1, 7, 40] {
+            let found = Bins::new("", &values, bins)?;
+            let area: f64 = found.heights.iter().map(|height| height * found.width).sum();
+            // 1000 additions of rounded numbers near 1/1000.
+            assert!((area - 1.0).abs() < 1e-12, "{bins} bins have area {area}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn histogram_puts_the_largest_value_into_the_last_bin() -> Result<(), String> {
+        let found = Bins::new("", &[0.0, 1.0, 2.0, 4.0], 4)?;
+        assert_eq!(found, Bins { start: 0.0, width: 1.0, heights: vec![0.25, 0.25, 0.25, 0.25] });
+        Ok(())
+    }
+
+    #[test]
+    fn histogram_of_equal_values_is_one_bar_of_area_one() -> Result<(), String> {
+        let found = Bins::new("", &[3.0; 5], 2)?;
+        assert_eq!(found.heights.iter().sum::<f64>() * found.width, 1.0);
+        Ok(())
+    }
+
+    #[test]
+    fn density_cells_are_listed_row_by_row_from_their_centres() {
+        assert_eq!(
+            centres(&(0.0..2.0), &(10.0..14.0), 2),
+            [[0.5, 11.0], [1.5, 11.0], [0.5, 13.0], [1.5, 13.0]]
+        );
+    }
+}
