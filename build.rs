@@ -9,7 +9,7 @@ mod chapter;
 
 use chapter::{Chapter, Code, Role};
 use std::path::{Path, PathBuf};
-use std::{env, fs, io};
+use std::{env, fs};
 use syn::spanned::Spanned;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=src/course/chapter.rs");
     let mut modules = String::new();
-    for path in chapters(sources)? {
+    for path in chapter::files(sources)? {
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
         let doctest = fs::read_to_string(&path)
             .map_err(|error| error.to_string())
@@ -32,20 +32,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     fs::write(out.join("chapters.rs"), modules)?;
     Ok(())
-}
-
-/// The files whose names begin with the number of a lesson, in order.
-fn chapters(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if name.starts_with(|c: char| c.is_ascii_digit()) && name.ends_with(".md") {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
 }
 
 /// One fence around the whole program. rustdoc counts the lines of a fence that brings its own `main` one too high,
@@ -67,8 +53,7 @@ fn doctest(chapter: &Chapter, path: &str) -> Result<String, String> {
     // The calibration tells the running program how far its own line numbers are off.
     lines[first - 2] = format!(
         "fn main() -> ::std::result::Result<(), ::pushforward::book::Failure> {{ \
-         ::pushforward::book::begin(\"{path}\", line!(), {first}); {}",
-        lines[first - 2]
+         use ::pushforward::book::Shown as _; ::pushforward::book::begin(\"{path}\", line!(), {first});"
     );
     lines.push("Ok(()) }".into());
     lines.push("```".into());

@@ -5,37 +5,39 @@ use crate::figure::Picture;
 use std::fmt;
 use std::panic::Location;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::OnceLock;
 
 include!(concat!(env!("OUT_DIR"), "/chapters.rs"));
 
-/// How many lines a running chapter counts too few.
-static OFFSET: AtomicI64 = AtomicI64::new(0);
+/// The chapter that runs in this process, and how many lines it counts too few.
+static CHAPTER: OnceLock<(&str, i64)> = OnceLock::new();
 
-/// Called in the first line of a chapter, which thinks that it is line `counted`: from here on a panic names the
-/// chapter's own file and line.
+/// Called in the first line of a chapter, which is line `line` and counts as line `counted`: from here on a panic
+/// names the chapter's own file and line.
 pub fn begin(chapter: &'static str, counted: u32, line: u32) {
-    OFFSET.store(i64::from(line) - i64::from(counted), Ordering::Relaxed);
+    CHAPTER.get_or_init(|| (chapter, i64::from(line) - i64::from(counted)));
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if let Some(place) = panic.location() {
-            let line = i64::from(place.line()) + OFFSET.load(Ordering::Relaxed);
-            eprintln!(
-                "{chapter}:{line}: a line of this chapter panicked (if the place below lies in a chapter):"
-            );
+        if let Some(place) = panic.location().filter(|place| place.file().ends_with(".md")) {
+            eprintln!("{}: this line of the chapter panicked", name(place));
         }
         report(panic);
     }));
 }
 
-/// An error of a chapter's line.
+/// A place in a chapter as its author knows it.
+fn name(place: &Location<'_>) -> String {
+    let (chapter, offset) = CHAPTER.get().copied().unwrap_or_default();
+    format!("{chapter}:{}", i64::from(place.line()) + offset)
+}
+
+/// An error in a line of a chapter.
 pub struct Failure(String);
 
 impl<E: fmt::Display> From<E> for Failure {
     #[track_caller]
     fn from(error: E) -> Self {
-        let line = i64::from(Location::caller().line()) + OFFSET.load(Ordering::Relaxed);
-        Self(format!("line {line} of the chapter: {error}"))
+        Self(format!("{}: {error}", name(Location::caller())))
     }
 }
 

@@ -3,8 +3,8 @@
 
 use crate::{Error, Result};
 use dfdx::prelude::{
-    AutoDevice, Axis, Const, HasShape, NoneTape, OwnedTape, Rank0, RealizeTo, ReshapeTo, Tape, Tensor, TensorFromVec,
-    TryConcatAlong,
+    AutoDevice, Axis, Const, HasShape, NoneTape, OwnedTape, Rank0, RealizeTo, ReshapeTo, Tape, Tensor,
+    TensorFromVec, TryConcatAlong,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
@@ -159,7 +159,11 @@ pub fn append<const D: usize, const I: usize, T: Tape<Real, Dev>>(
     const { assert!(I == D + 1, "one coordinate is added") };
     let n = x.shape().0;
     check_same_batch("a number for each point", n, t.shape().0)?;
-    let misfit = || Error::WrongLength { what: "points with one more coordinate", expected: n * I, found: n * (D + 1) };
+    let misfit = || Error::WrongLength {
+        what: "points with one more coordinate",
+        expected: n * I,
+        found: n * (D + 1),
+    };
     // Adding constant sizes needs nightly Rust, so they are run-time sizes for the time of the concatenation.
     let x = x.try_realize::<(usize, usize)>().map_err(|_| misfit())?;
     let t = t.try_reshape_like(&(n, 1usize))?;

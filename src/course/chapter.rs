@@ -4,6 +4,8 @@
 //! notebook (made by `course notebooks`) and the book. The notation is described in `book/src/authors.md`.
 
 use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// What a piece of code is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +80,20 @@ impl Chapter {
             .filter(|line| hidden(line).is_none())
             .collect()
     }
+}
+
+/// The chapters in a folder, in order: the files whose names begin with the number of a lesson.
+pub fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with(|c: char| c.is_ascii_digit()) && name.ends_with(".md") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
 }
 
 /// The code of a hidden line (`# let x = 1;`), which `cargo test` runs and no reader sees.

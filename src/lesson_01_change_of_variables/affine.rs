@@ -76,7 +76,11 @@ fn check_row<const D: usize>(i: usize, row: &[Real; D]) -> Result<()> {
     match row[i + 1..].iter().find(|entry| **entry != 0.0) {
         Some(entry) => {
             let what = "an entry above the diagonal of the matrix";
-            Err(Error::OutOfDomain { what, expected: "0: the matrix is lower triangular", found: f64::from(*entry) })
+            Err(Error::OutOfDomain {
+                what,
+                expected: "0: the matrix is lower triangular",
+                found: f64::from(*entry),
+            })
         }
         None => Ok(()),
     }
@@ -117,10 +121,17 @@ where
 {
     type To<E2: Dtype, V2: Device<E2>> = Affine<D, E2, V2>;
 
-    fn iter_tensors<W: ModuleVisitor<Self, E, V>>(visitor: &mut W) -> Result<Option<Self::To<W::E2, W::D2>>, W::Err> {
+    fn iter_tensors<W: ModuleVisitor<Self, E, V>>(
+        visitor: &mut W,
+    ) -> Result<Option<Self::To<W::E2, W::D2>>, W::Err> {
         visitor.visit_fields(
             (
-                Self::tensor("log_scale", |m| &m.log_scale, |m| &mut m.log_scale, TensorOptions::reset_to_zeros()),
+                Self::tensor(
+                    "log_scale",
+                    |m| &m.log_scale,
+                    |m| &mut m.log_scale,
+                    TensorOptions::reset_to_zeros(),
+                ),
                 Self::tensor("lower", |m| &m.lower, |m| &mut m.lower, TensorOptions::reset_to_zeros()),
                 Self::tensor("shift", |m| &m.shift, |m| &mut m.shift, TensorOptions::reset_to_zeros()),
             ),

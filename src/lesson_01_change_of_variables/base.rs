@@ -4,9 +4,9 @@ use super::{Density, Sample};
 use crate::tensor::{Dev, PerPoint, Points, Real, Source, check_all_finite, rows};
 use crate::{Error, Result};
 use dfdx::prelude::{
-    Axis, BroadcastTo, Const, Device, Dtype, HasShape, LogSumExpTo, ModuleVisitor, PutTape, Rank1,
-    Rank2, SplitTape, SumTo, Tape, Tensor, TensorCollection, TensorFrom, TensorFromVec, TensorOptions, TryAdd, TryMul,
-    TrySub, WithEmptyTape,
+    Axis, BroadcastTo, Const, Device, Dtype, HasShape, LogSumExpTo, ModuleVisitor, PutTape, Rank1, Rank2,
+    SplitTape, SumTo, Tape, Tensor, TensorCollection, TensorFrom, TensorFromVec, TensorOptions, TryAdd,
+    TryMul, TrySub, WithEmptyTape,
 };
 use num_traits::Float;
 use rand::Rng;
@@ -40,7 +40,8 @@ pub struct Uniform;
 impl<const D: usize, T: Tape<Real, Dev>> Density<D, T> for Uniform {
     fn log_prob(&self, z: Points<D, T>) -> Result<PerPoint<T>> {
         let inside = |z: &[Real; D]| z.iter().all(|z| (0.0..1.0).contains(z));
-        let log_p: Vec<Real> = rows(&z).iter().map(|z| if inside(z) { 0.0 } else { Real::NEG_INFINITY }).collect();
+        let log_p: Vec<Real> =
+            rows(&z).iter().map(|z| if inside(z) { 0.0 } else { Real::NEG_INFINITY }).collect();
         let (z, tape) = z.split_tape();
         Ok(z.device().try_tensor_from_vec(log_p, (z.shape().0,))?.put_tape(tape))
     }
@@ -96,7 +97,8 @@ impl<const D: usize, const K: usize, T: Tape<Real, Dev>> Density<D, T> for Gauss
         let precision = log_std.with_empty_tape().try_mul(-2.0)?.try_exp()?.try_broadcast_like(&table)?;
         let weight = self.logits.retaped::<T>().try_log_softmax()?;
         let constant = weight.try_sub(log_std.try_mul(D as Real)?)?.try_sub(0.5 * D as Real * LOG_TWO_PI)?;
-        let exponent = squares.try_mul(precision)?.try_mul(-0.5)?.try_add(constant.try_broadcast_like(&table)?)?;
+        let exponent =
+            squares.try_mul(precision)?.try_mul(-0.5)?.try_add(constant.try_broadcast_like(&table)?)?;
         Ok(exponent.try_logsumexp::<(usize,), Axis<1>>()?)
     }
 }
@@ -109,7 +111,9 @@ impl<const D: usize, const K: usize> Sample<D> for GaussianMixture<D, K> {
         let draw = |source: &mut Source| {
             let k = kind.sample(source);
             let std = log_std[k].exp();
-            std::array::from_fn(|i| means[k * D + i] + std * source.sample::<Real, _>(rand_distr::StandardNormal))
+            std::array::from_fn(|i| {
+                means[k * D + i] + std * source.sample::<Real, _>(rand_distr::StandardNormal)
+            })
         };
         let rows: Vec<[Real; D]> = (0..n).map(|_| draw(source)).collect();
         source.points(&rows)
@@ -123,7 +127,9 @@ where
 {
     type To<E2: Dtype, V2: Device<E2>> = GaussianMixture<D, K, E2, V2>;
 
-    fn iter_tensors<W: ModuleVisitor<Self, E, V>>(visitor: &mut W) -> Result<Option<Self::To<W::E2, W::D2>>, W::Err> {
+    fn iter_tensors<W: ModuleVisitor<Self, E, V>>(
+        visitor: &mut W,
+    ) -> Result<Option<Self::To<W::E2, W::D2>>, W::Err> {
         visitor.visit_fields(
             (
                 Self::tensor("logits", |m| &m.logits, |m| &mut m.logits, TensorOptions::reset_to_zeros()),

@@ -55,7 +55,8 @@ fn device_points<const D: usize>(device: &Dev, rows: &[[Real; D]]) -> Result<Poi
 pub fn log_abs_det<const D: usize>(mut a: [[f64; D]; D]) -> f64 {
     let mut sum = 0.0;
     for column in 0..D {
-        let pivot = (column..D).max_by(|i, j| a[*i][column].abs().total_cmp(&a[*j][column].abs())).unwrap_or(column);
+        let pivot =
+            (column..D).max_by(|i, j| a[*i][column].abs().total_cmp(&a[*j][column].abs())).unwrap_or(column);
         a.swap(column, pivot);
         let top = a[column];
         if top[column] == 0.0 {

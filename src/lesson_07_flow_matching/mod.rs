@@ -4,7 +4,9 @@
 //! (x₀, x₁), walk a known path between them, and predict its velocity (Lipman et al. 2022, arXiv:2210.02747).
 
 use crate::nn::{Activation, Mlp};
-use crate::tensor::{Dev, Gradients, Loss, PerPoint, Points, Real, append, check_finite, check_same_batch, values};
+use crate::tensor::{
+    Dev, Gradients, Loss, PerPoint, Points, Real, append, check_finite, check_same_batch, values,
+};
 use crate::{Error, Result};
 use dfdx::prelude::{
     BroadcastTo, HasShape, MeanTo, NoneTape, Tape, TensorFromVec, Trace, TryAdd, TryMul, TrySub,
@@ -19,7 +21,8 @@ pub trait VectorField<const D: usize, T: Tape<Real, Dev> = NoneTape> {
 }
 
 /// A network with one more input than outputs is a velocity field: it reads (x, t).
-impl<const I: usize, const H: usize, const D: usize, const L: usize, A, T> VectorField<D, T> for Mlp<I, H, D, L, A>
+impl<const I: usize, const H: usize, const D: usize, const L: usize, A, T> VectorField<D, T>
+    for Mlp<I, H, D, L, A>
 where
     A: Activation,
     T: Tape<Real, Dev>,
@@ -73,7 +76,9 @@ impl<const D: usize> ProbabilityPath<D> for StraightPath {
 
 fn check_times(t: &PerPoint) -> Result<()> {
     match values(t).into_iter().find(|t| !(0.0..=1.0).contains(t)) {
-        Some(t) => Err(Error::OutOfDomain { what: "the time t", expected: "between 0 and 1", found: t.into() }),
+        Some(t) => {
+            Err(Error::OutOfDomain { what: "the time t", expected: "between 0 and 1", found: t.into() })
+        }
         None => Ok(()),
     }
 }
@@ -94,7 +99,11 @@ pub fn flow_matching_loss<const D: usize>(
 /// x(t + h) = x(t) + h v(t, x(t)).
 ///
 /// Errors: [`Error::OutOfDomain`] for no steps; [`Error::NotFinite`] if a coordinate grows beyond all bounds.
-pub fn euler<const D: usize>(field: &impl VectorField<D>, x_0: Points<D>, steps: usize) -> Result<Vec<Points<D>>> {
+pub fn euler<const D: usize>(
+    field: &impl VectorField<D>,
+    x_0: Points<D>,
+    steps: usize,
+) -> Result<Vec<Points<D>>> {
     if steps == 0 {
         return Err(Error::OutOfDomain { what: "the number of steps", expected: "at least 1", found: 0.0 });
     }
