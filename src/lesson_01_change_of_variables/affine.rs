@@ -104,10 +104,11 @@ impl<const D: usize, T: Tape<Real, Dev>> Bijection<D, T> for Affine<D> {
         let mut power = self.strict::<T>()?.try_negate()?;
         let mut terms = 1;
         while terms < D {
-            x = x.with_empty_tape().try_matmul(power.with_empty_tape())?.try_add(x)?;
-            // A copy with an id of its own: dfdx's backward pass fails where both factors are one tensor.
-            let copy = power.with_empty_tape().try_mul(1.0)?;
-            power = power.try_matmul(copy)?;
+            // Two copies with ids of their own: dfdx's backward pass fails where both factors are one tensor. The tape
+            // of the power goes with the product that is kept.
+            let (left, right) = (power.with_empty_tape(), power.with_empty_tape().try_mul(1.0)?);
+            x = x.with_empty_tape().try_matmul(power)?.try_add(x)?;
+            power = left.try_matmul(right)?;
             terms *= 2;
         }
         Ok((x, self.log_det(shape.0)?.try_negate()?))
