@@ -4,7 +4,7 @@
 //! the chapter's line and column. A running chapter that fails names its line too: see `src/book.rs`.
 
 #[path = "src/course/chapter.rs"]
-#[allow(dead_code, unreachable_pub)]
+#[allow(dead_code)]
 mod chapter;
 
 use chapter::{Chapter, Code, Role};

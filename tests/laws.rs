@@ -34,7 +34,11 @@ fn mixture() -> GaussianMixture<2, 3> {
 fn bijections_keep_their_laws() {
     bijection("affine, 2 coordinates", &affine2(), normal_points());
     bijection("affine, 4 coordinates", &affine4(), normal_points());
-    bijection("affine, 1 coordinate", &Affine::new(&Source::new(0), [[2.0]], [1.0]).unwrap(), normal_points());
+    bijection(
+        "affine, 1 coordinate",
+        &Affine::new(&Source::new(0), [[2.0]], [1.0]).unwrap(),
+        normal_points(),
+    );
     bijection("identity", &Affine::<3>::identity(&Source::new(0)).unwrap(), normal_points());
     bijection("exponential", &Exponential, positive_points());
     bijection("exponential, inverted", &Inverted(Exponential), normal_points::<2>());

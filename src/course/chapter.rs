@@ -9,7 +9,7 @@ use std::{fs, io};
 
 /// What a piece of code is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// Part of the chapter's one program.
     Program,
     /// A learner's starting point: ends in a call of a check that it does not pass yet.
@@ -20,38 +20,38 @@ pub enum Role {
 
 /// A file that the last expression of a piece of code draws.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Picture {
+pub(crate) struct Picture {
     /// The text under the picture.
-    pub caption: String,
+    pub(crate) caption: String,
     /// The file's path, relative to the folder of the chapter.
-    pub file: String,
+    pub(crate) file: String,
     /// The line of the chapter (from 0) that shows it.
-    pub line: usize,
+    pub(crate) line: usize,
 }
 
 /// A `rust` fence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Code {
+pub(crate) struct Code {
     /// What it is for.
-    pub role: Role,
+    pub(crate) role: Role,
     /// The lines between the fences, counted from 0.
-    pub lines: Range<usize>,
+    pub(crate) lines: Range<usize>,
     /// What its last expression draws.
-    pub picture: Option<Picture>,
+    pub(crate) picture: Option<Picture>,
 }
 
 /// A chapter, read.
 #[derive(Clone, Debug)]
-pub struct Chapter {
+pub(crate) struct Chapter {
     /// The lines of the file.
-    pub lines: Vec<String>,
+    pub(crate) lines: Vec<String>,
     /// Its `rust` fences in order.
-    pub codes: Vec<Code>,
+    pub(crate) codes: Vec<Code>,
 }
 
 impl Chapter {
     /// Reads the text of a chapter; the error names the line (from 1) and says how to mend it.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
         let mut codes = Vec::new();
         let mut next = 0;
@@ -73,7 +73,7 @@ impl Chapter {
     }
 
     /// The text of a piece of code as a reader sees it: without its hidden lines.
-    pub fn visible(&self, code: &Code) -> Vec<&str> {
+    pub(crate) fn visible(&self, code: &Code) -> Vec<&str> {
         self.lines[code.lines.clone()]
             .iter()
             .map(String::as_str)
@@ -83,7 +83,7 @@ impl Chapter {
 }
 
 /// The chapters in a folder, in order: the files whose names begin with the number of a lesson.
-pub fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -97,7 +97,7 @@ pub fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// The code of a hidden line (`# let x = 1;`), which `cargo test` runs and no reader sees.
-pub fn hidden(line: &str) -> Option<&str> {
+pub(crate) fn hidden(line: &str) -> Option<&str> {
     let trimmed = line.trim_start();
     if trimmed == "#" { Some("") } else { trimmed.strip_prefix("# ") }
 }

@@ -2,10 +2,9 @@
 
 use super::problem::Problem;
 use pushforward::Result;
-use pushforward::data::Sample;
 use pushforward::flow_matching::{ProbabilityPath, StraightPath, flow_matching_loss};
 use pushforward::nn::{Activation, Mlp, Selu, Silu};
-use pushforward::tensor::{Points, Real, Source};
+use pushforward::tensor::{Real, Source};
 use pushforward::train::{Progress, Training, train};
 use rand::Rng;
 use std::process::ExitCode;
@@ -48,7 +47,9 @@ const CASES: &[Case] = &[
 
 /// Runs the cases that begin with one of the given words.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Problem> {
-    let wanted = |case: &&Case| options.cases.is_empty() || options.cases.iter().any(|begin| case.name.starts_with(begin));
+    let wanted = |case: &&Case| {
+        options.cases.is_empty() || options.cases.iter().any(|begin| case.name.starts_with(begin))
+    };
     let cases: Vec<&Case> = CASES.iter().filter(wanted).collect();
     if cases.is_empty() {
         let known = CASES.iter().map(|case| case.name).collect::<Vec<_>>().join(", ");

@@ -69,7 +69,10 @@ fn strays(folder: &Path, chapters: &BTreeMap<String, Chapter>) -> Vec<String> {
     let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let notebooks = files.filter(|path| path.extension().is_some_and(|extension| extension == "ipynb"));
     let stems = notebooks.filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()));
-    stems.filter(|stem| !chapters.contains_key(stem)).map(|stem| format!("{stem} (has no chapter: remove it)")).collect()
+    stems
+        .filter(|stem| !chapters.contains_key(stem))
+        .map(|stem| format!("{stem} (has no chapter: remove it)"))
+        .collect()
 }
 
 /// The notebook as Jupyter itself writes it: indented by one space.
@@ -162,8 +165,11 @@ impl Cells {
         *count += 1;
         let id = format!("{}-{count}", self.section);
         let last = lines.len() - 1;
-        let source: Vec<String> =
-            lines.iter().enumerate().map(|(i, line)| format!("{line}{}", if i < last { "\n" } else { "" })).collect();
+        let source: Vec<String> = lines
+            .iter()
+            .enumerate()
+            .map(|(i, line)| format!("{line}{}", if i < last { "\n" } else { "" }))
+            .collect();
         self.cells.push(match kind {
             "code" => json!({
                 "cell_type": kind, "execution_count": null, "id": id, "metadata": metadata, "outputs": [], "source": source,
@@ -192,7 +198,8 @@ impl Cells {
         // The lines of a solution that the book hides too.
         let mut solution = false;
         let visible = lines.iter().filter(|line| {
-            solution = if line.starts_with("```") { !solution && line.starts_with("```rust") } else { solution };
+            solution =
+                if line.starts_with("```") { !solution && line.starts_with("```rust") } else { solution };
             !(solution && chapter::hidden(line).is_some())
         });
         self.push("markdown", visible.map(String::as_str).collect(), json!({}));

@@ -14,7 +14,7 @@ use rand::distributions::{Distribution, WeightedIndex};
 use rand_distr::uniform::SampleUniform;
 
 /// log 2π.
-const LOG_TWO_PI: Real = 1.837_877_066_409_345_3;
+const LOG_TWO_PI: Real = 1.837_877_066_409_345_3_f64 as Real;
 
 /// N(0, I): log p(z) = −½ (|z|² + D log 2π).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -48,8 +48,8 @@ impl Activation for Silu {
 
 impl Activation for Selu {
     fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
-        const LAMBDA: Real = 1.050_700_987_355_480_5;
-        const ALPHA: Real = 1.673_263_242_354_377_2;
+        const LAMBDA: Real = 1.050_700_987_355_480_5_f64 as Real;
+        const ALPHA: Real = 1.673_263_242_354_377_2_f64 as Real;
         // min(x, 0) as −relu(−x): the exponential of a large x, which would overflow, is never taken.
         let negative = x.with_empty_tape().try_negate()?.try_relu()?.try_negate()?;
         let below = negative.try_exp()?.try_sub(1.0)?.try_mul(LAMBDA * ALPHA)?;

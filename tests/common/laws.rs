@@ -22,7 +22,12 @@ pub fn close(what: &str, expected: f64, found: f64, tolerance: f64) {
 fn all_close<const D: usize>(what: &str, expected: &Points<D>, found: &Points<D>, tolerance: f64) {
     for (n, (expected, found)) in rows(expected).iter().zip(rows(found)).enumerate() {
         for i in 0..D {
-            close(&format!("{what}, point {n}, coordinate {i}"), expected[i].into(), found[i].into(), tolerance);
+            close(
+                &format!("{what}, point {n}, coordinate {i}"),
+                expected[i].into(),
+                found[i].into(),
+                tolerance,
+            );
         }
     }
 }
@@ -37,7 +42,12 @@ pub fn bijection<const D: usize>(name: &str, f: &impl Bijection<D>, x: Points<D>
     let (z, log_det) = f.forward(x.clone()).unwrap();
     let (back, inverse_log_det) = f.inverse(z.clone()).unwrap();
     all_close(&format!("{name}: the inverse undoes forward"), &x, &back, 10.0 * ROUNDING);
-    all_close(&format!("{name}: forward undoes the inverse"), &z, &f.forward(back).unwrap().0, 10.0 * ROUNDING);
+    all_close(
+        &format!("{name}: forward undoes the inverse"),
+        &z,
+        &f.forward(back).unwrap().0,
+        10.0 * ROUNDING,
+    );
     let numeric = numeric_jacobian(f, &x).unwrap();
     for (n, (log_det, inverse)) in numbers(&log_det).into_iter().zip(numbers(&inverse_log_det)).enumerate() {
         let numeric = log_abs_det(numeric[n]);
@@ -53,7 +63,12 @@ fn alone<const D: usize>(name: &str, f: &impl Bijection<D>, x: &Points<D>, z: &P
         let (one, one_log_det) = f.forward(source.points(&[point]).unwrap()).unwrap();
         let expected = source.points(&[rows(z)[n]]).unwrap();
         all_close(&format!("{name}: point {n} alone"), &expected, &one, ROUNDING);
-        close(&format!("{name}: log|det| of point {n} alone"), log_det[n], numbers(&one_log_det)[0], ROUNDING);
+        close(
+            &format!("{name}: log|det| of point {n} alone"),
+            log_det[n],
+            numbers(&one_log_det)[0],
+            ROUNDING,
+        );
     }
 }
 
@@ -98,7 +113,13 @@ pub fn everything<const D: usize, B: Bijection<D, Recording>>(
 }
 
 /// The density integrates to 1 over the square from `low` to `high`, by the midpoint rule on n × n cells.
-pub fn integrates_to_one(name: &str, density: &impl Density<2>, (low, high): (f64, f64), n: usize, tolerance: f64) {
+pub fn integrates_to_one(
+    name: &str,
+    density: &impl Density<2>,
+    (low, high): (f64, f64),
+    n: usize,
+    tolerance: f64,
+) {
     let source = Source::new(0);
     let width = (high - low) / n as f64;
     let centre = |i: usize| (low + (i as f64 + 0.5) * width) as Real;
@@ -107,4 +128,3 @@ pub fn integrates_to_one(name: &str, density: &impl Density<2>, (low, high): (f6
     let total: f64 = numbers(&log_p).iter().map(|log_p| log_p.exp() * width * width).sum();
     close(&format!("{name} integrates to 1"), 1.0, total, tolerance);
 }
-

@@ -1,5 +1,5 @@
 //! What several test files need: a model's parameters as one list, and its laws.
-#![allow(dead_code, unreachable_pub, clippy::useless_conversion)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::useless_conversion)]
 
 pub mod laws;
 
@@ -56,7 +56,11 @@ impl TensorVisitor<Real, Dev> for Writer<'_> {
     type E2 = Real;
     type D2 = Dev;
 
-    fn visit<S: Shape>(&mut self, _: TensorOptions<S, Real, Dev>, t: &mut Tensor<S, Real, Dev>) -> Visited<S> {
+    fn visit<S: Shape>(
+        &mut self,
+        _: TensorOptions<S, Real, Dev>,
+        t: &mut Tensor<S, Real, Dev>,
+    ) -> Visited<S> {
         let end = self.next + t.shape().num_elements();
         t.copy_from(&self.values[self.next..end]);
         self.next = end;
