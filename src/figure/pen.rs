@@ -76,14 +76,13 @@ impl<B: DrawingBackend> Pen<B> {
         let x = |column: usize| rect.left + rect.width() * column as f64 / columns as f64;
         let y = |row: usize| rect.top + rect.height() * row as f64 / rows as f64;
         for row in 0..rows {
+            let colours: Vec<Option<RGBColor>> = (0..columns).map(|column| colour(row, column)).collect();
             let mut start = 0;
-            while start < columns {
-                let first = colour(row, start);
-                let end =
-                    (start + 1..columns).find(|&column| colour(row, column) != first).unwrap_or(columns);
-                if let Some(first) = first {
-                    let run = Rect { left: x(start), right: x(end), top: y(row), bottom: y(row + 1) };
-                    self.rect(run, first.mix(1.0))?;
+            for run in colours.chunk_by(|a, b| a == b) {
+                let end = start + run.len();
+                if let Some(colour) = run[0] {
+                    let rect = Rect { left: x(start), right: x(end), top: y(row), bottom: y(row + 1) };
+                    self.rect(rect, colour.mix(1.0))?;
                 }
                 start = end;
             }
