@@ -72,6 +72,7 @@ mod tests {
             pixels
         };
         let missing = ink("\u{e000}");
+        assert!(!missing.is_empty());
         for symbol in "₀₁₂₉ₜₙᵢ⁰¹²³⁻ⁿσθμφλεπαβΔΣΩ∇∂∫∑√∞≈≠≤≥→←↑↓↦∈ℝ·×±−‖∘∼∝".chars()
         {
             assert_ne!(ink(&symbol.to_string()), missing, "{symbol}");

@@ -128,7 +128,9 @@ impl Layout {
             self.x_ticks = self.x.ticks(across);
             // Axes of equal units get ticks at equal distances.
             self.y_ticks = self.y.ticks(|label| if chart.equal { across(label).max(32.0) } else { 32.0 });
-            left = room.left + self.y_ticks.iter().map(width).fold(0.0, f64::max) + 8.0;
+            let widest = self.y_ticks.iter().map(width).fold(0.0, f64::max) + 8.0;
+            left = room.left + widest;
+            self.y_label[0] = (self.plot.left - widest).max(room.left);
             let reach = self.x_ticks.iter().map(|tick| tick.pixel + 0.5 * width(tick)).fold(0.0, f64::max);
             right = room.right - (reach - room.right - 12.0).max(0.0);
         }

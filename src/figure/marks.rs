@@ -43,6 +43,7 @@ pub(super) fn draw<B: DrawingBackend>(
         marks.layer(layer, colour)?;
         marks.key(layer, colour)?;
     }
+    marks.legend()?;
     marks.names(chart)
 }
 
@@ -74,6 +75,17 @@ impl<B: DrawingBackend> Marks<'_, B> {
         }
         for tick in self.layout.y_ticks.iter().filter(|_| !self.on_heat) {
             self.pen.line(&[[plot.left, tick.pixel], [plot.right, tick.pixel]], ink, 1.0)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the labels of the legend.
+    fn legend(&mut self) -> Drawn {
+        let look = Letters { em: LABEL, bold: false, colour: self.palette.text, anchor: HPos::Left };
+        for entry in &self.layout.legend {
+            let start = entry.x + entry.sign + 8.0;
+            let label = font::shorten(&entry.label, LABEL, self.area.right - MARGIN - start);
+            self.pen.text(&label, [start, entry.baseline], look)?;
         }
         Ok(())
     }
@@ -171,25 +183,17 @@ impl<B: DrawingBackend> Marks<'_, B> {
         let mut outline = self.pixels(points);
         self.pen.area(&self.layout.plot.area(&outline), colour.mix(0.15))?;
         outline.extend(outline.first().copied());
-        // Twice round the first corner, so that it is joined like the others.
         for piece in self.layout.plot.line(&outline) {
             self.pen.line(&piece, colour.mix(1.0), STROKE)?;
         }
         Ok(())
     }
 
-    /// Draws a layer's sign and label in the legend.
+    /// Draws a layer's sign in the legend.
     fn key(&mut self, layer: &Layer, colour: RGBColor) -> Drawn {
         let Some(entry) = self.layout.legend.iter().find(|entry| entry.label == layer.label).cloned() else {
             return Ok(());
         };
-        let look = Letters { em: LABEL, bold: false, colour: self.palette.text, anchor: HPos::Left };
-        let start = entry.x + entry.sign + 8.0;
-        self.pen.text(
-            &font::shorten(&entry.label, LABEL, self.area.right - MARGIN - start),
-            [start, entry.baseline],
-            look,
-        )?;
         let y = entry.baseline - 4.0;
         let (left, right) = (entry.x, entry.x + entry.sign);
         let middle = [0.5 * (left + right), y];

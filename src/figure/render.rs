@@ -77,7 +77,8 @@ impl Figure {
         let with = format!(
             "<svg width=\"{width}\" height=\"{height}\" stroke-linejoin=\"round\" stroke-linecap=\"round\""
         );
-        Ok(svg.replacen(&head, &with, 1))
+        // Quotation marks in texts are escaped: these are attributes, and they say what holds without them.
+        Ok(svg.replacen(&head, &with, 1).replace(" opacity=\"1\"", "").replace(" stroke=\"none\"", ""))
     }
 
     /// The picture's width, height and colour bytes, at so many pixels to the logical pixel.
