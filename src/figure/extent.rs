@@ -13,6 +13,11 @@ pub(super) fn is_free(chart: &Chart, axis: &Axis) -> bool {
     axis.range.is_none() && heats(chart).next().is_none()
 }
 
+/// The first heat map whose colours a reader looks up.
+pub(super) fn matrix(chart: &Chart) -> Option<&Heat> {
+    heats(chart).find(|heat| !heat.smooth)
+}
+
 fn heats(chart: &Chart) -> impl Iterator<Item = &Heat> {
     chart.layers.iter().filter_map(|layer| match &layer.shape {
         Shape::Heat(heat) => Some(heat),

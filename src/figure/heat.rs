@@ -1,12 +1,19 @@
 //! Heat maps: numbers on a grid, and drawing them.
 
-use super::axis::Scale;
+use super::axis::{Scale, Tick};
 use super::clip::Rect;
+use super::font;
+use super::layout::TICK;
 use super::marks::Marks;
-use super::pen::Drawn;
+use super::pen::{Drawn, Letters};
 use super::style::Theme;
+use plotters::style::text_anchor::HPos;
 use plotters::style::{Color, RGBColor};
 use plotters_backend::DrawingBackend;
+
+/// Between a matrix and its colour bar, and the bar's own width.
+const BAR_GAP: f64 = 14.0;
+const BAR_WIDTH: f64 = 10.0;
 
 /// A grid of numbers over a rectangle; the first row lies at the start of `y`.
 #[derive(Clone, Debug)]
@@ -71,12 +78,33 @@ impl<B: DrawingBackend> Marks<'_, B> {
         self.frame(seen)
     }
 
+    /// Draws the colours of a matrix beside the plotting area, with the numbers that they stand for.
+    pub(super) fn colour_bar(&mut self, heat: &Heat) -> Drawn {
+        let (plot, paint) = (self.layout.plot, Paint::new(heat, self.theme));
+        let bar = Rect { left: plot.right + BAR_GAP, right: plot.right + BAR_GAP + BAR_WIDTH, ..plot };
+        let last = paint.colours.len() - 1;
+        self.pen.cells(bar, (1, last + 1), |row, _| Some(paint.colours[last - row]))?;
+        let look = Letters { em: TICK, bold: false, colour: self.palette.muted, anchor: HPos::Left };
+        for tick in paint.ticks(bar.bottom, bar.top) {
+            self.pen.text(&tick.label, [bar.right + 5.0, tick.pixel + 4.0], look)?;
+        }
+        Ok(())
+    }
+
     /// Outlines a heat map, whose lowest colour is the page's.
     fn frame(&mut self, seen: Rect) -> Drawn {
         let [left, right, top, bottom] = [seen.left, seen.right, seen.top, seen.bottom];
         let corners = [[left, top], [right, top], [right, bottom], [left, bottom], [left, top]];
         self.pen.line(&corners, self.palette.grid.mix(1.0), 1.0)
     }
+}
+
+/// How wide a colour bar and its numbers are.
+pub(super) fn bar_room(heat: &Heat) -> f64 {
+    // On a very high bar, which has the longest numbers.
+    let ticks = Paint::new(heat, Theme::Light).ticks(1000.0, 0.0);
+    let widest = ticks.iter().map(|tick| font::width(&tick.label, TICK, false)).fold(0.0, f64::max);
+    BAR_GAP + BAR_WIDTH + widest
 }
 
 /// Where the centres of the picture's cells lie on the heat map's grid, along one axis.
@@ -110,6 +138,10 @@ impl Paint {
         // A constant is drawn in the middle of the map.
         let (low, high) = if low < high { (low, high) } else { (low - 1.0, low + 1.0) };
         Self { low, high, colours: theme.sequential() }
+    }
+
+    fn ticks(&self, from: f64, to: f64) -> Vec<Tick> {
+        Scale { start: self.low, end: self.high, from, to, log: false }.ticks(|_| 32.0)
     }
 
     fn colour(&self, value: f64) -> Option<RGBColor> {

@@ -107,7 +107,7 @@ impl Figure {
 
     /// Draws rows of numbers as a heat map over a rectangle; the first row lies at `y.start`.
     ///
-    /// Numbers of both signs get a map that is neutral at 0. For a matrix with its first row at the top, give the
+    /// A bar beside it tells which colour is which number. Numbers of both signs get a map that is neutral at 0. For a matrix with its first row at the top, give the
     /// figure a descending `y_range`.
     pub fn heat(self, x: Range<f64>, y: Range<f64>, rows: &[Vec<f64>]) -> Self {
         let columns = rows.first().map_or(0, Vec::len);

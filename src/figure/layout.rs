@@ -3,8 +3,9 @@
 use super::Chart;
 use super::axis::{Axis, Scale, Tick};
 use super::clip::Rect;
-use super::extent::{ends, is_free};
+use super::extent::{ends, is_free, matrix};
 use super::font;
+use super::heat::bar_room;
 use super::layers::Shape;
 
 /// Sizes of letters and gaps, in logical pixels.
@@ -90,7 +91,7 @@ impl Layout {
         let room = Rect {
             left: area.left + MARGIN,
             top,
-            right: area.right - 18.0,
+            right: area.right - 18.0 - if chart.bare { 0.0 } else { matrix(chart).map_or(0.0, bar_room) },
             bottom: area.bottom - surround.below,
         };
         let mut layout = Self {
@@ -124,10 +125,11 @@ impl Layout {
             if chart.bare {
                 return Ok(());
             }
-            let across = |label: &str| font::width(label, TICK, false) + 14.0;
-            self.x_ticks = self.x.ticks(across);
             // Axes of equal units get ticks at equal distances.
-            self.y_ticks = self.y.ticks(|label| if chart.equal { across(label).max(32.0) } else { 32.0 });
+            let least = if chart.equal { 32.0 } else { 0.0 };
+            let across = |label: &str| (font::width(label, TICK, false) + 14.0).max(least);
+            self.x_ticks = self.x.ticks(across);
+            self.y_ticks = self.y.ticks(|label| if chart.equal { across(label) } else { 32.0 });
             let widest = self.y_ticks.iter().map(width).fold(0.0, f64::max) + 8.0;
             left = room.left + widest;
             self.y_label[0] = (self.plot.left - widest).max(room.left);

@@ -2,6 +2,7 @@
 
 use super::Chart;
 use super::clip::Rect;
+use super::extent::matrix;
 use super::font;
 use super::layers::{Layer, Shape};
 use super::layout::{LABEL, Layout, MARGIN, Surround, TICK};
@@ -42,6 +43,9 @@ pub(super) fn draw<B: DrawingBackend>(
     for (layer, colour) in chart.layers.iter().zip(colours(&chart.layers, marks.palette, on_heat)) {
         marks.layer(layer, colour)?;
         marks.key(layer, colour)?;
+    }
+    if let Some(heat) = matrix(chart).filter(|_| !chart.bare) {
+        marks.colour_bar(heat)?;
     }
     marks.legend()?;
     marks.names(chart)

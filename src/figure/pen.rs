@@ -38,7 +38,7 @@ impl<B: DrawingBackend> Pen<B> {
         said(self.backend.draw_path(points.iter().copied().map(whole), &style))
     }
 
-    /// Draws a line in dashes of `dash` pixels with gaps of `gap`.
+    /// Draws a line in dashes.
     pub(super) fn dashes(&mut self, points: &[[f64; 2]], ink: RGBAColor, width: f64) -> Drawn {
         dashes(points, 6.0, 4.5).iter().try_for_each(|dash| self.line(dash, ink, width))
     }
@@ -115,7 +115,7 @@ fn length(pixels: f64) -> u32 {
     ((pixels * UNITS).round() as u32).max(1)
 }
 
-/// Cuts a line into dashes.
+/// Cuts a line into dashes of `dash` pixels with gaps of `gap`.
 fn dashes(points: &[[f64; 2]], dash: f64, gap: f64) -> Vec<Vec<[f64; 2]>> {
     let mut found: Vec<Vec<[f64; 2]>> = vec![points.first().copied().into_iter().collect()];
     let (mut drawing, mut left) = (true, dash);

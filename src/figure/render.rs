@@ -212,6 +212,10 @@ fn panel_sizes(panels: &[Figure], columns: usize) -> (Vec<f64>, Vec<f64>) {
     let share = ((ROW - GAP * (columns + 1) as f64) / columns as f64).clamp(150.0, 460.0).floor();
     let size = |panel: &Figure| match (&panel.content, panel.size) {
         (Content::Chart(_), None) => (share, (0.92 * share).round() + 10.0),
+        (Content::Images { images, width, columns }, None) => {
+            let (width, height) = images_size(images, *width, *columns);
+            (share, (height * share / width).round() + PANEL.height(1))
+        }
         _ => {
             let (width, height) = panel.logical_size();
             (f64::from(width), f64::from(height))

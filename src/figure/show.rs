@@ -73,7 +73,9 @@ fn show(title: &str, mime: &str, width: u32, draw: impl Fn(Theme) -> Result<Vec<
     }
 }
 
-/// The picture for white pages, and a hidden one (twice hidden: pages strip one or the other) that a style shows instead on JupyterLab's dark pages.
+/// The picture for white pages, and a hidden one that a style shows instead on JupyterLab's dark pages.
+///
+/// It is hidden twice, because some pages strip one or the other.
 fn content(title: &str, mime: &str, width: u32, light: &[u8], dark: &[u8]) -> String {
     let escaped = escape(title);
     let image = |class: &str, hidden: &str, file: &[u8]| {
