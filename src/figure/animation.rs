@@ -1,6 +1,6 @@
 //! Figures one after another, as a GIF.
 
-use super::quantize::{COLOURS, Indexed, count};
+use super::quantize::{Indexed, count};
 use super::{Figure, Theme};
 use crate::{Error, Result};
 use std::collections::HashMap;
@@ -12,8 +12,10 @@ pub struct Animation {
     frames_per_second: f64,
 }
 
-/// A GIF above this many bytes is drawn with fewer pixels.
-const LARGE: usize = 1_000_000;
+/// A GIF above this many bytes is drawn again with fewer pixels or colours.
+const LARGE: usize = 1_300_000;
+/// Pixels to the logical pixel and colours, from the best to the smallest; one of the 256 stands for "unchanged".
+const ATTEMPTS: [(f64, usize); 4] = [(2.0, 255), (1.5, 128), (1.5, 48), (1.0, 128)];
 
 /// Pixels, row by row.
 type Picture = (usize, usize, Vec<u8>);
@@ -26,15 +28,21 @@ impl Animation {
 
     /// Draws all frames as one GIF that repeats for ever.
     ///
-    /// It has twice as many pixels as its logical size on each side; one and a half times, if it were larger than a
-    /// megabyte.
+    /// It has twice as many pixels as its logical size on each side, or fewer if it were larger than about a megabyte.
     ///
     /// # Errors
     /// [`Error::Figure`] if there is no frame, if the frames differ in size, if the rate is not above 0 and at most
     /// 100, or if a frame cannot be drawn.
     pub fn gif(&self, theme: Theme) -> Result<Vec<u8>> {
-        let gif = self.encode(theme, 2.0)?;
-        if gif.len() <= LARGE { Ok(gif) } else { self.encode(theme, 1.5) }
+        self.check()?;
+        let mut gif = Vec::new();
+        for (scale, colours) in ATTEMPTS {
+            gif = self.encode(theme, scale, colours)?;
+            if gif.len() <= LARGE {
+                break;
+            }
+        }
+        Ok(gif)
     }
 
     /// The first frame's title.
@@ -47,12 +55,11 @@ impl Animation {
         self.frames.first().map_or((0, 0), Figure::logical_size)
     }
 
-    fn encode(&self, theme: Theme, scale: f64) -> Result<Vec<u8>> {
-        self.check()?;
-        let pictures: Vec<Picture> =
-            self.frames.iter().map(|frame| frame.pixels(theme, scale)).collect::<Result<_>>()?;
-        let delay = (100.0 / self.frames_per_second).round() as u16;
-        encode(&pictures, delay.max(1)).map_err(|error| self.refuse(error.to_string()))
+    fn encode(&self, theme: Theme, scale: f64, colours: usize) -> Result<Vec<u8>> {
+        let drawn = self.frames.iter().map(|frame| frame.pixels(theme, scale));
+        let pictures: Vec<Picture> = drawn.collect::<Result<_>>()?;
+        let delay = (100.0 / self.frames_per_second).round().clamp(1.0, 60_000.0) as u16;
+        encode(&pictures, delay, colours).map_err(|error| self.refuse(error.to_string()))
     }
 
     fn check(&self) -> Result<()> {
@@ -81,14 +88,13 @@ impl Animation {
 }
 
 /// Writes the frames with one palette; what did not change since the last frame is transparent.
-fn encode(pictures: &[Picture], delay: u16) -> Result<Vec<u8>, gif::EncodingError> {
+fn encode(pictures: &[Picture], delay: u16, colours: usize) -> Result<Vec<u8>, gif::EncodingError> {
     let (width, height) = pictures.first().map_or((0, 0), |picture| (picture.0 as u16, picture.1 as u16));
     let mut counts: HashMap<[u8; 3], u64> = HashMap::new();
     for (colour, times) in pictures.iter().flat_map(|picture| count(&picture.2)) {
         *counts.entry(colour).or_default() += times;
     }
-    // One of the 256 stands for "unchanged".
-    let indexed = Indexed::new(&counts, COLOURS - 1);
+    let indexed = Indexed::new(&counts, colours);
     let unchanged = indexed.palette.len() as u8;
     let mut palette = indexed.palette.concat();
     palette.extend([0; 3]);

@@ -118,6 +118,10 @@ fn linear_candidates(low: f64, high: f64) -> Vec<Vec<f64>> {
     let steps = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0].map(|step| step * 10f64.powf(decade));
     let multiples = |step: f64| {
         let slack = 1e-9 * (high - low);
+        // Steps leave the numbers that can be written where a range is next to the largest or smallest.
+        if !step.is_normal() {
+            return Vec::new();
+        }
         let (first, last) = (((low - slack) / step).ceil(), ((high + slack) / step).floor());
         let count = (last - first).max(-1.0) as usize + 1;
         // The sum with 0 turns -0 into 0.
@@ -150,7 +154,7 @@ fn log_candidates(low: f64, high: f64) -> Vec<Vec<f64>> {
 /// The values in words: all with the same number of decimals, or as multiples of a power of ten.
 fn labels(values: &[f64], log: bool) -> Vec<String> {
     let largest = values.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
-    let plain = |value: f64| (1e-3..1e5).contains(&value);
+    let plain = |value: f64| (1e-3..1.1e6).contains(&value);
     if log && values.len() > 1 && values[values.len() - 1] / values[0] > 9.0 {
         let all_plain = values.iter().all(|&value| (0.009..10_001.0).contains(&value));
         return values.iter().map(|&value| if all_plain { short(value) } else { power(value) }).collect();
@@ -160,7 +164,8 @@ fn labels(values: &[f64], log: bool) -> Vec<String> {
         let decimals = decimals(step);
         return values.iter().map(|value| grouped(&format!("{:.decimals$}", value + 0.0))).collect();
     }
-    let exponent = largest.log10().floor() as i32;
+    // Multiples of the step's power of ten are whole numbers, unless there are too many of them.
+    let exponent = if largest < 100.0 * step { step.log10() + 1e-9 } else { largest.log10() }.floor() as i32;
     let unit = 10f64.powi(exponent);
     let decimals = decimals(step / unit);
     let scaled = |value: &f64| {
@@ -203,8 +208,13 @@ fn grouped(number: &str) -> String {
     if whole.len() < 5 {
         return format!("{sign}{digits}");
     }
-    let (thousands, rest) = whole.split_at(whole.len() - 3);
-    format!("{sign}{thousands},{rest}{fraction}")
+    let first = (whole.len() - 1) % 3 + 1;
+    let mut groups = whole[..first].to_owned();
+    for start in (first..whole.len()).step_by(3) {
+        groups.push(',');
+        groups.push_str(&whole[start..start + 3]);
+    }
+    format!("{sign}{groups}{fraction}")
 }
 
 fn superscript(exponent: i32) -> String {
@@ -232,11 +242,13 @@ mod tests {
         assert_eq!(labels(-0.04, 1.04, false), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(labels(3.0, -3.0, false).len(), 7);
         assert_eq!(labels(0.0, 20_000.0, false), ["0", "5000", "10,000", "15,000", "20,000"]);
+        assert_eq!(labels(-1e6, 0.0, false), ["−1,000,000", "−500,000", "0"]);
     }
 
     #[test]
     fn far_numbers_are_written_as_powers_of_ten() {
         assert_eq!(labels(0.0, 4e-6, false), ["0", "1×10⁻⁶", "2×10⁻⁶", "3×10⁻⁶", "4×10⁻⁶"]);
+        assert_eq!(labels(0.0, 2e7, false), ["0", "5×10⁶", "10×10⁶", "15×10⁶", "20×10⁶"]);
         assert_eq!(labels(-5.0, 0.0, true), ["10⁻⁵", "10⁻⁴", "10⁻³", "10⁻²", "10⁻¹", "10⁰"]);
         assert_eq!(labels(0.0, 4.0, true), ["1", "10", "100", "1000", "10,000"]);
     }

@@ -35,9 +35,29 @@ pub(super) fn width(text: &str, em: f64, bold: bool) -> f64 {
     measured.map_or(0.0, |(low, high)| f64::from(high.0 - low.0) / FINE)
 }
 
+/// The text, or as much of its beginning as has room, and an ellipsis.
+pub(super) fn shorten(text: &str, em: f64, room: f64) -> String {
+    if width(text, em, false) <= room {
+        return text.to_owned();
+    }
+    let mut kept: String = text.to_owned();
+    while kept.pop().is_some() && width(&format!("{kept}…"), em, false) > room {}
+    kept + "…"
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{font, width};
+    use super::{font, shorten, width};
+
+    #[test]
+    fn text_without_room_is_shortened_to_its_room() {
+        let short = shorten("a label that is far too long for a small panel", 12.0, 100.0);
+        assert!(
+            short.ends_with('…') && short.starts_with("a label") && width(&short, 12.0, false) <= 100.0,
+            "{short}"
+        );
+        assert_eq!(shorten("short", 12.0, 100.0), "short");
+    }
 
     #[test]
     fn every_symbol_of_the_course_has_a_glyph_of_its_own() {
@@ -52,6 +72,7 @@ mod tests {
             pixels
         };
         let missing = ink("\u{e000}");
+        assert!(!missing.is_empty());
         for symbol in "₀₁₂₉ₜₙᵢ⁰¹²³⁻ⁿσθμφλεπαβΔΣΩ∇∂∫∑√∞≈≠≤≥→←↑↓↦∈ℝ·×±−‖∘∼∝".chars()
         {
             assert_ne!(ink(&symbol.to_string()), missing, "{symbol}");

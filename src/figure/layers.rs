@@ -1,5 +1,7 @@
 //! The layers of a figure: what is drawn on its axes, from plain data.
 
+use super::heat::Heat;
+use super::histogram::Bins;
 use super::{Figure, Planar, Values};
 use crate::Result;
 use std::ops::Range;
@@ -25,25 +27,6 @@ pub(super) enum Shape {
     Field { at: Vec<[f64; 2]>, arrows: Vec<[f64; 2]> },
     Trajectories(Vec<Vec<[f64; 2]>>),
     Polygon(Vec<[f64; 2]>),
-}
-
-/// Bins of equal width and the density in each.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Bins {
-    pub(super) start: f64,
-    pub(super) width: f64,
-    pub(super) heights: Vec<f64>,
-}
-
-/// A grid of numbers over a rectangle; the first row lies at the start of `y`.
-#[derive(Clone, Debug)]
-pub(super) struct Heat {
-    pub(super) x: (f64, f64),
-    pub(super) y: (f64, f64),
-    pub(super) columns: usize,
-    pub(super) values: Vec<f64>,
-    /// Whether the numbers sample a function that is smooth, rather than being a matrix.
-    pub(super) smooth: bool,
 }
 
 impl Figure {
@@ -124,7 +107,7 @@ impl Figure {
 
     /// Draws rows of numbers as a heat map over a rectangle; the first row lies at `y.start`.
     ///
-    /// Numbers of both signs get a map that is neutral at 0. For a matrix with its first row at the top, give the
+    /// A bar beside it tells which colour is which number. Numbers of both signs get a map that is neutral at 0. For a matrix with its first row at the top, give the
     /// figure a descending `y_range`.
     pub fn heat(self, x: Range<f64>, y: Range<f64>, rows: &[Vec<f64>]) -> Self {
         let columns = rows.first().map_or(0, Vec::len);
@@ -170,64 +153,6 @@ impl Figure {
             chart.layers.push(Layer { label, shape: shape() });
             Ok(())
         })
-    }
-}
-
-impl Bins {
-    fn new(label: &str, values: &[f64], bins: usize) -> Result<Self, String> {
-        if !(1..=10_000).contains(&bins) {
-            return Err(format!("histogram \"{label}\" has {bins} bins: ask for 1 to 10000"));
-        }
-        if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-            return Err(format!("histogram \"{label}\" holds {value}: give it finite numbers only"));
-        }
-        let low = values.iter().copied().reduce(f64::min);
-        let Some(low) = low else {
-            return Err(format!("histogram \"{label}\" is empty: give it at least one number"));
-        };
-        let high = values.iter().copied().fold(low, f64::max);
-        // Equal values get bins of total width 1, or of a width that is not lost in rounding.
-        let (start, span) =
-            if high > low { (low, high - low) } else { (low - 0.5, low.abs().mul_add(1e-9, 1.0)) };
-        let width = span / bins as f64;
-        let mut heights = vec![0.0; bins];
-        for value in values {
-            let bin = ((value - start) / width) as usize;
-            heights[bin.min(bins - 1)] += 1.0 / (values.len() as f64 * width);
-        }
-        Ok(Self { start, width, heights })
-    }
-}
-
-impl Heat {
-    fn check(&self) -> Result<(), String> {
-        if self.values.iter().any(|value| value.is_finite()) {
-            return Ok(());
-        }
-        Err("the heat map has no finite number: check the function that computed it".into())
-    }
-
-    /// The number at a position counted in columns and rows: of the cell there, or between the four nearest centres.
-    pub(super) fn at(&self, column: f64, row: f64, smooth: bool) -> f64 {
-        let rows = self.values.len() / self.columns;
-        let cell = |position: f64, count: usize| (position.max(0.0) as usize).min(count - 1);
-        let value = |row: usize, column: usize| self.values[row * self.columns + column];
-        if !smooth {
-            return value(cell(row, rows), cell(column, self.columns));
-        }
-        let (x, y) = ((column - 0.5).max(0.0), (row - 0.5).max(0.0));
-        let (x0, y0) = (cell(x, self.columns), cell(y, rows));
-        let (x1, y1) = ((x0 + 1).min(self.columns - 1), (y0 + 1).min(rows - 1));
-        let (u, v) = ((x - x0 as f64).min(1.0), (y - y0 as f64).min(1.0));
-        let mix = |a: f64, b: f64, t: f64| a + t * (b - a);
-        mix(mix(value(y0, x0), value(y0, x1), u), mix(value(y1, x0), value(y1, x1), u), v)
-    }
-
-    /// The smallest and the largest finite number.
-    pub(super) fn extremes(&self) -> (f64, f64) {
-        let finite = self.values.iter().copied().filter(|value| value.is_finite());
-        finite
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
     }
 }
 
@@ -287,33 +212,7 @@ pub(super) fn is_finite(point: &[f64; 2]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bins, centres};
-
-    #[test]
-    fn histogram_integrates_to_one_and_counts_every_value() -> Result<(), String> {
-        let values: Vec<f64> = (0..1000).map(|i| f64::from(i * i % 997)).collect();
-        for bins in [1, 7, 40] {
-            let found = Bins::new("", &values, bins)?;
-            let area: f64 = found.heights.iter().map(|height| height * found.width).sum();
-            // 1000 additions of rounded numbers near 1/1000.
-            assert!((area - 1.0).abs() < 1e-12, "{bins} bins have area {area}");
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn histogram_puts_the_largest_value_into_the_last_bin() -> Result<(), String> {
-        let found = Bins::new("", &[0.0, 1.0, 2.0, 4.0], 4)?;
-        assert_eq!(found, Bins { start: 0.0, width: 1.0, heights: vec![0.25, 0.25, 0.25, 0.25] });
-        Ok(())
-    }
-
-    #[test]
-    fn histogram_of_equal_values_is_one_bar_of_area_one() -> Result<(), String> {
-        let found = Bins::new("", &[3.0; 5], 2)?;
-        assert_eq!(found.heights.iter().sum::<f64>() * found.width, 1.0);
-        Ok(())
-    }
+    use super::centres;
 
     #[test]
     fn density_cells_are_listed_row_by_row_from_their_centres() {

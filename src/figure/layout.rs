@@ -3,22 +3,18 @@
 use super::Chart;
 use super::axis::{Axis, Scale, Tick};
 use super::clip::Rect;
+use super::extent::{ends, is_free, matrix};
 use super::font;
-use super::layers::{Heat, Layer, Shape, is_finite};
+use super::heat::bar_room;
+use super::layers::Shape;
 
 /// Sizes of letters and gaps, in logical pixels.
-pub(super) const TITLE: f64 = 14.0;
 pub(super) const LABEL: f64 = 12.0;
 pub(super) const TICK: f64 = 11.0;
 pub(super) const MARGIN: f64 = 14.0;
-pub(super) const TITLE_LINE: f64 = 19.0;
 const LEGEND_LINE: f64 = 19.0;
-/// From the start of a legend entry to its text, and between two entries.
-pub(super) const KEY: f64 = 24.0;
+/// Between two entries of the legend.
 const BETWEEN: f64 = 18.0;
-
-/// The part of the axes that is shown when nothing else was asked for: this much more than the data.
-const ROOM: f64 = 0.04;
 
 /// A chart's places.
 #[derive(Debug)]
@@ -28,10 +24,48 @@ pub(super) struct Layout {
     pub(super) y: Scale,
     pub(super) x_ticks: Vec<Tick>,
     pub(super) y_ticks: Vec<Tick>,
-    /// Where each label of the legend stands: its left end and its baseline.
-    pub(super) legend: Vec<(String, [f64; 2])>,
+    pub(super) legend: Vec<Entry>,
     /// The left end and the baseline of the y axis' name.
     pub(super) y_label: [f64; 2],
+}
+
+/// An entry of the legend.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) label: String,
+    pub(super) x: f64,
+    pub(super) baseline: f64,
+    /// The width of the sign before the label.
+    pub(super) sign: f64,
+}
+
+/// The heights that a chart keeps free above and below its plotting area.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Surround {
+    above: f64,
+    below: f64,
+}
+
+impl Surround {
+    pub(super) const NONE: Self = Self { above: 0.0, below: 0.0 };
+
+    /// What a chart of some width needs.
+    pub(super) fn of(chart: &Chart, width: f64) -> Self {
+        let (entries, lines) = legend(chart, Rect { left: 0.0, top: 0.0, right: width, bottom: 0.0 });
+        let legend = if entries.is_empty() { 0.0 } else { LEGEND_LINE * lines as f64 + 3.0 };
+        let label = if chart.bare || chart.y.label.is_empty() { 0.0 } else { 18.0 };
+        let below = match (chart.bare, chart.x.label.is_empty()) {
+            (true, _) => 12.0,
+            (false, true) => 30.0,
+            (false, false) => 48.0,
+        };
+        Self { above: legend + label + 4.0, below }
+    }
+
+    /// Enough for both.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self { above: self.above.max(other.above), below: self.below.max(other.below) }
+    }
 }
 
 /// The lines of a title that has so much room.
@@ -50,34 +84,24 @@ pub(super) fn title_lines(title: &str, em: f64, room: f64) -> Vec<String> {
 }
 
 impl Layout {
-    /// Places a chart in an area, below its title.
-    pub(super) fn new(chart: &Chart, area: Rect) -> Result<Self, String> {
-        let (x_ends, y_ends) = (ends(chart, 0)?, ends(chart, 1)?);
-        let mut top = area.top;
-        let legend = legend(chart, area, &mut top);
-        let label_baseline = top + 10.0;
-        if !chart.bare && !chart.y.label.is_empty() {
-            top += 18.0;
-        }
-        let mut layout = Self {
-            plot: area,
-            x: scale(&chart.x, x_ends),
-            y: scale(&chart.y, y_ends),
-            x_ticks: Vec::new(),
-            y_ticks: Vec::new(),
-            legend,
-            y_label: [area.left + MARGIN, label_baseline],
-        };
-        let below = match (chart.bare, chart.x.label.is_empty()) {
-            (true, _) => 12.0,
-            (false, true) => 30.0,
-            (false, false) => 48.0,
-        };
+    /// Places a chart in an area, below its title, with at least so much around the plotting area.
+    pub(super) fn new(chart: &Chart, area: Rect, surround: Surround) -> Result<Self, String> {
+        let surround = surround.or(Surround::of(chart, area.width()));
+        let top = area.top + surround.above;
         let room = Rect {
             left: area.left + MARGIN,
-            top: top + 4.0,
-            right: area.right - 18.0,
-            bottom: area.bottom - below,
+            top,
+            right: area.right - 18.0 - if chart.bare { 0.0 } else { matrix(chart).map_or(0.0, bar_room) },
+            bottom: area.bottom - surround.below,
+        };
+        let mut layout = Self {
+            plot: room,
+            x: scale(&chart.x, ends(chart, 0)?),
+            y: scale(&chart.y, ends(chart, 1)?),
+            x_ticks: Vec::new(),
+            y_ticks: Vec::new(),
+            legend: legend(chart, area).0,
+            y_label: [area.left + MARGIN, top - 12.0],
         };
         layout.fit(chart, room)?;
         Ok(layout)
@@ -86,9 +110,11 @@ impl Layout {
     /// Makes room for the ticks' labels: twice, because the room changes the ticks.
     fn fit(&mut self, chart: &Chart, room: Rect) -> Result<(), String> {
         let (x, y) = (self.x, self.y);
+        let width = |tick: &Tick| font::width(&tick.label, TICK, false);
         let mut left = room.left + if chart.bare { 0.0 } else { 30.0 };
+        let mut right = room.right;
         for _ in 0..2 {
-            (self.plot, self.x, self.y) = (Rect { left: left.round(), ..room }, x, y);
+            (self.plot, self.x, self.y) = (Rect { left: left.round(), right: right.round(), ..room }, x, y);
             if self.plot.width() < 8.0 || self.plot.height() < 8.0 {
                 return Err("there is no room for its axes: give it a larger `size`".into());
             }
@@ -99,11 +125,16 @@ impl Layout {
             if chart.bare {
                 return Ok(());
             }
-            self.x_ticks = self.x.ticks(|label| font::width(label, TICK, false) + 14.0);
-            self.y_ticks = self.y.ticks(|_| 26.0);
-            let widest =
-                self.y_ticks.iter().map(|tick| font::width(&tick.label, TICK, false)).fold(0.0, f64::max);
-            left = room.left + widest + 8.0;
+            // Axes of equal units get ticks at equal distances.
+            let least = if chart.equal { 32.0 } else { 0.0 };
+            let across = |label: &str| (font::width(label, TICK, false) + 14.0).max(least);
+            self.x_ticks = self.x.ticks(across);
+            self.y_ticks = self.y.ticks(|label| if chart.equal { across(label) } else { 32.0 });
+            let widest = self.y_ticks.iter().map(width).fold(0.0, f64::max) + 8.0;
+            left = room.left + widest;
+            self.y_label[0] = (self.plot.left - widest).max(room.left);
+            let reach = self.x_ticks.iter().map(|tick| tick.pixel + 0.5 * width(tick)).fold(0.0, f64::max);
+            right = room.right - (reach - room.right - 12.0).max(0.0);
         }
         Ok(())
     }
@@ -140,17 +171,6 @@ impl Layout {
     }
 }
 
-fn is_free(chart: &Chart, axis: &Axis) -> bool {
-    axis.range.is_none() && heats(chart).next().is_none()
-}
-
-fn heats(chart: &Chart) -> impl Iterator<Item = &Heat> {
-    chart.layers.iter().filter_map(|layer| match &layer.shape {
-        Shape::Heat(heat) => Some(heat),
-        _ => None,
-    })
-}
-
 fn lengthen(scale: &mut Scale, factor: f64) {
     let more = 0.5 * (factor - 1.0) * (scale.end - scale.start);
     scale.start -= more;
@@ -161,94 +181,34 @@ fn scale(axis: &Axis, (start, end): (f64, f64)) -> Scale {
     Scale { start, end, from: 0.0, to: 1.0, log: axis.log }
 }
 
-/// The ends of an axis on its ruler: what was asked for, or what holds the data.
-fn ends(chart: &Chart, dimension: usize) -> Result<(f64, f64), String> {
-    let (axis, name) = if dimension == 0 { (&chart.x, "x") } else { (&chart.y, "y") };
-    if let Some((start, end)) = axis.range {
-        return Ok((axis.ruler(start), axis.ruler(end)));
-    }
-    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-    for layer in &chart.layers {
-        each_point(layer, &mut |point| {
-            let value = axis.ruler(point[dimension]);
-            if is_finite(&point) && value.is_finite() {
-                (low, high) = (low.min(value), high.max(value));
-            }
-        });
-    }
-    match (low <= high, axis.log && !chart.layers.is_empty()) {
-        (true, _) => {}
-        (false, true) => {
-            return Err(format!(
-                "its {name} axis is logarithmic and no data is above 0: leave out `log_{name}`"
-            ));
-        }
-        (false, false) => return Ok((0.0, 1.0)),
-    }
-    if !(high - low).is_finite() {
-        return Err(format!("its data spans {low} to {high} in {name}: give it a shorter `{name}_range`"));
-    }
-    Ok(with_room(chart, dimension, (low, high)))
-}
-
-/// Widens a range so that no data lies on the edge, except for heat maps and the feet of histograms.
-fn with_room(chart: &Chart, dimension: usize, (low, high): (f64, f64)) -> (f64, f64) {
-    let span = high - low;
-    if span <= low.abs().max(high.abs()) * 1e-12 {
-        let half = if low == 0.0 { 0.5 } else { 0.1 * low.abs() };
-        return (low - half, high + half);
-    }
-    let flush = |end: f64| {
-        let of_heat = |heat: &Heat| if dimension == 0 { heat.x } else { heat.y };
-        let foot = |layer: &Layer| dimension == 1 && end == 0.0 && matches!(layer.shape, Shape::Histogram(_));
-        heats(chart).any(|heat| of_heat(heat).0 == end || of_heat(heat).1 == end)
-            || chart.layers.iter().any(foot)
-    };
-    let arrows = chart.layers.iter().filter_map(|layer| match &layer.shape {
-        Shape::Field { at, .. } => Some(0.5 / (at.len() as f64).sqrt()),
-        _ => None,
-    });
-    let room = span * arrows.fold(ROOM, f64::max).min(0.2);
-    (low - if flush(low) { 0.0 } else { room }, high + if flush(high) { 0.0 } else { room })
-}
-
-/// Every point that an axis must hold.
-fn each_point(layer: &Layer, visit: &mut impl FnMut([f64; 2])) {
-    match &layer.shape {
-        Shape::Scatter(points) | Shape::Curve { points, .. } | Shape::Polygon(points) => {
-            points.iter().copied().for_each(visit);
-        }
-        Shape::Field { at, .. } => at.iter().copied().for_each(visit),
-        Shape::Band { lower, upper } => lower.iter().chain(upper).copied().for_each(visit),
-        Shape::Trajectories(paths) => paths.iter().flatten().copied().for_each(visit),
-        Shape::Heat(heat) => [[heat.x.0, heat.y.0], [heat.x.1, heat.y.1]].into_iter().for_each(visit),
-        Shape::Histogram(bins) => {
-            let end = bins.start + bins.width * bins.heights.len() as f64;
-            let highest = bins.heights.iter().copied().fold(0.0, f64::max);
-            [[bins.start, 0.0], [end, highest]].into_iter().for_each(visit);
-        }
-    }
-}
-
-/// Places the labels of the layers in lines from `top` on, which moves below them.
-fn legend(chart: &Chart, area: Rect, top: &mut f64) -> Vec<(String, [f64; 2])> {
-    let mut placed: Vec<(String, [f64; 2])> = Vec::new();
-    let start = area.left + MARGIN;
-    let mut x = start;
-    for label in chart.layers.iter().map(|layer| &layer.label) {
-        if label.is_empty() || placed.iter().any(|(known, _)| known == label) {
+/// Places the labels of the layers in lines at the top of an area, and counts the lines.
+fn legend(chart: &Chart, area: Rect) -> (Vec<Entry>, usize) {
+    let mut entries: Vec<Entry> = Vec::new();
+    let (mut x, mut lines) = (area.left + MARGIN, 1);
+    for layer in chart.layers.iter().filter(|layer| !layer.label.is_empty()) {
+        if entries.iter().any(|entry| entry.label == layer.label) {
             continue;
         }
-        let width = KEY + font::width(label, LABEL, false);
-        if x > start && x + width > area.right - MARGIN {
-            x = start;
-            *top += LEGEND_LINE;
+        let same = chart.layers.iter().filter(|other| other.label == layer.label);
+        let sign = same.map(|layer| sign_width(&layer.shape)).fold(0.0, f64::max);
+        let width = sign + 8.0 + font::width(&layer.label, LABEL, false);
+        if x > area.left + MARGIN && x + width > area.right - MARGIN {
+            x = area.left + MARGIN;
+            lines += 1;
         }
-        placed.push((label.clone(), [x, *top + 12.0]));
+        let baseline = area.top + 12.0 + LEGEND_LINE * (lines - 1) as f64;
+        entries.push(Entry { label: layer.label.clone(), x, baseline, sign });
         x += width + BETWEEN;
     }
-    if !placed.is_empty() {
-        *top += LEGEND_LINE + 3.0;
+    (entries, lines)
+}
+
+/// How wide a layer's sign in the legend is.
+fn sign_width(shape: &Shape) -> f64 {
+    match shape {
+        Shape::Scatter(_) => 8.0,
+        Shape::Band { .. } | Shape::Histogram(_) | Shape::Polygon(_) => 14.0,
+        Shape::Heat(_) => 0.0,
+        Shape::Curve { .. } | Shape::Field { .. } | Shape::Trajectories(_) => 17.0,
     }
-    placed
 }

@@ -38,7 +38,7 @@ impl<B: DrawingBackend> Pen<B> {
         said(self.backend.draw_path(points.iter().copied().map(whole), &style))
     }
 
-    /// Draws a line in dashes of `dash` pixels with gaps of `gap`.
+    /// Draws a line in dashes.
     pub(super) fn dashes(&mut self, points: &[[f64; 2]], ink: RGBAColor, width: f64) -> Drawn {
         dashes(points, 6.0, 4.5).iter().try_for_each(|dash| self.line(dash, ink, width))
     }
@@ -76,14 +76,13 @@ impl<B: DrawingBackend> Pen<B> {
         let x = |column: usize| rect.left + rect.width() * column as f64 / columns as f64;
         let y = |row: usize| rect.top + rect.height() * row as f64 / rows as f64;
         for row in 0..rows {
+            let colours: Vec<Option<RGBColor>> = (0..columns).map(|column| colour(row, column)).collect();
             let mut start = 0;
-            while start < columns {
-                let first = colour(row, start);
-                let end =
-                    (start + 1..columns).find(|&column| colour(row, column) != first).unwrap_or(columns);
-                if let Some(first) = first {
-                    let run = Rect { left: x(start), right: x(end), top: y(row), bottom: y(row + 1) };
-                    self.rect(run, first.mix(1.0))?;
+            for run in colours.chunk_by(|a, b| a == b) {
+                let end = start + run.len();
+                if let Some(colour) = run[0] {
+                    let rect = Rect { left: x(start), right: x(end), top: y(row), bottom: y(row + 1) };
+                    self.rect(rect, colour.mix(1.0))?;
                 }
                 start = end;
             }
@@ -116,7 +115,7 @@ fn length(pixels: f64) -> u32 {
     ((pixels * UNITS).round() as u32).max(1)
 }
 
-/// Cuts a line into dashes.
+/// Cuts a line into dashes of `dash` pixels with gaps of `gap`.
 fn dashes(points: &[[f64; 2]], dash: f64, gap: f64) -> Vec<Vec<[f64; 2]>> {
     let mut found: Vec<Vec<[f64; 2]>> = vec![points.first().copied().into_iter().collect()];
     let (mut drawing, mut left) = (true, dash);

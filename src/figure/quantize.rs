@@ -5,7 +5,7 @@ use std::collections::HashMap;
 type Rgb = [u8; 3];
 
 /// How many colours a palette holds.
-pub(super) const COLOURS: usize = 256;
+const COLOURS: usize = 256;
 
 /// A list of colours, and where each colour of the pictures is found in it.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use super::canvas::Canvas;
 use super::clip::Rect;
 use super::font::{SIZE_PER_EM, SVG_SIZE_PER_EM};
-use super::layout::{MARGIN, TITLE, TITLE_LINE, title_lines};
+use super::layout::{MARGIN, Surround, title_lines};
 use super::pen::{Drawn, Letters, Pen, UNITS};
 use super::style::{Theme, grey};
 use super::{Content, Figure, marks, quantize};
@@ -17,10 +17,40 @@ const SIZE: (u32, u32) = (480, 400);
 /// The width that panels of no given size share.
 const ROW: f64 = 960.0;
 /// Between panels, beside their own margins.
-const GAP: f64 = 6.0;
+const GAP: f64 = 4.0;
 const IMAGE_GAP: f64 = 4.0;
+/// The titles of a figure of its own and of a panel.
+const OWN: Heading = Heading { em: 14.0, first: 25.0, line: 19.0, lines: 0, surround: Surround::NONE };
+const PANEL: Heading = Heading { em: 12.5, first: 16.0, line: 17.0, lines: 0, surround: Surround::NONE };
 /// The longest side that is drawn, in logical pixels.
 const LONGEST: u32 = 8000;
+
+/// How a title is set.
+#[derive(Clone, Copy, Debug)]
+struct Heading {
+    em: f64,
+    /// From the top of the figure to the first baseline, and from there to the next.
+    first: f64,
+    line: f64,
+    /// How many lines are kept free at least, so that panels side by side begin at one height.
+    lines: usize,
+    /// What is kept free around the plotting area at least, for the same reason.
+    surround: Surround,
+}
+
+impl Heading {
+    fn set(&self, title: &str, width: f64) -> Vec<String> {
+        title_lines(title, self.em, width - 2.0 * MARGIN)
+    }
+
+    /// The height of a title of so many lines, with the room around it.
+    fn height(&self, lines: usize) -> f64 {
+        match lines.max(self.lines) {
+            0 => 12.0,
+            lines => self.first - 7.0 + self.line * lines as f64,
+        }
+    }
+}
 
 impl Figure {
     /// Draws the figure as a PNG with twice as many pixels as its logical size, for sharp screens.
@@ -47,7 +77,8 @@ impl Figure {
         let with = format!(
             "<svg width=\"{width}\" height=\"{height}\" stroke-linejoin=\"round\" stroke-linecap=\"round\""
         );
-        Ok(svg.replacen(&head, &with, 1))
+        // Quotation marks in texts are escaped: these are attributes, and they say what holds without them.
+        Ok(svg.replacen(&head, &with, 1).replace(" opacity=\"1\"", "").replace(" stroke=\"none\"", ""))
     }
 
     /// The picture's width, height and colour bytes, at so many pixels to the logical pixel.
@@ -68,77 +99,43 @@ impl Figure {
         let page = Rect { left: 0.0, top: 0.0, right: f64::from(width), bottom: f64::from(height) };
         let refuse = |problem: String| self.refuse(problem);
         pen.rect(page, theme.palette().background.into()).map_err(refuse)?;
-        self.draw_in(&mut pen, page, theme, 0)?;
+        self.draw_in(&mut pen, page, theme, OWN)?;
         pen.finish().map_err(refuse)?;
         Ok(pen)
     }
 
-    /// Draws the figure in an area, its title at least so many lines high.
+    /// Draws the figure in an area.
     fn draw_in<B: DrawingBackend>(
         &self,
         pen: &mut Pen<B>,
         area: Rect,
         theme: Theme,
-        lines: usize,
+        heading: Heading,
     ) -> Result<()> {
         self.check()?;
         let refuse = |problem: String| self.refuse(problem);
-        let room = self.title_in(pen, area, theme, lines).map_err(refuse)?;
+        let look = Letters { em: heading.em, bold: true, colour: theme.palette().text, anchor: HPos::Left };
+        let title = heading.set(&self.title, area.width());
+        for (line, words) in title.iter().enumerate() {
+            let baseline = area.top + heading.first + heading.line * line as f64;
+            pen.text(words, [area.left + MARGIN, baseline], look).map_err(refuse)?;
+        }
+        let room = Rect { top: area.top + heading.height(title.len()), ..area };
         match &self.content {
-            Content::Chart(chart) => marks::draw(pen, chart, room, theme).map_err(refuse),
+            Content::Chart(chart) => marks::draw(pen, chart, (room, heading.surround), theme).map_err(refuse),
             Content::Images { images, width, columns } => {
                 draw_images(pen, images, *width, *columns, room).map_err(refuse)
             }
-            Content::Panels { panels, columns } => self.draw_panels(pen, panels, *columns, room, theme),
+            Content::Panels { panels, columns } => draw_panels(pen, panels, *columns, room, theme),
         }
     }
 
-    /// Writes the title and gives the room below it.
-    fn title_in<B: DrawingBackend>(
-        &self,
-        pen: &mut Pen<B>,
-        area: Rect,
-        theme: Theme,
-        lines: usize,
-    ) -> Result<Rect, String> {
-        let look = Letters { em: TITLE, bold: true, colour: theme.palette().text, anchor: HPos::Left };
-        let title = self.title_lines(area.width());
-        for (line, words) in title.iter().enumerate() {
-            pen.text(words, [area.left + MARGIN, area.top + 25.0 + TITLE_LINE * line as f64], look)?;
+    /// What the figure, `width` wide, keeps free around its plotting area.
+    fn surround(&self, width: f64) -> Surround {
+        match &self.content {
+            Content::Chart(chart) => Surround::of(chart, width),
+            _ => Surround::NONE,
         }
-        let lines = title.len().max(lines);
-        Ok(Rect { top: area.top + title_height(lines), ..area })
-    }
-
-    fn title_lines(&self, width: f64) -> Vec<String> {
-        title_lines(&self.title, TITLE, width - 2.0 * MARGIN)
-    }
-
-    fn draw_panels<B: DrawingBackend>(
-        &self,
-        pen: &mut Pen<B>,
-        panels: &[Self],
-        columns: usize,
-        room: Rect,
-        theme: Theme,
-    ) -> Result<()> {
-        let (widths, heights) = panel_sizes(panels, columns);
-        let across = room.width() / (total(&widths, GAP) + 2.0 * GAP);
-        let down = room.height() / (total(&heights, GAP) + GAP);
-        let mut top = room.top;
-        for (row, height) in panels.chunks(columns).zip(heights) {
-            let title_width = |column: usize| widths[column] * across;
-            let lines = row.iter().enumerate().map(|(i, panel)| panel.title_lines(title_width(i)).len());
-            let lines = lines.max().unwrap_or(0);
-            let mut left = room.left + GAP * across;
-            for (panel, width) in row.iter().zip(&widths) {
-                let area = Rect { left, top, right: left + width * across, bottom: top + height * down };
-                panel.draw_in(pen, area, theme, lines)?;
-                left += (width + GAP) * across;
-            }
-            top += (height + GAP) * down;
-        }
-        Ok(())
     }
 
     /// What was recorded as wrong, as an error.
@@ -171,13 +168,38 @@ impl Figure {
                 (total(&widths, GAP) + 2.0 * GAP, total(&heights, GAP) + GAP)
             }
         };
-        (width.round() as u32, (height + title_height(self.title_lines(width).len())).round() as u32)
+        let height = height + OWN.height(OWN.set(&self.title, width).len());
+        (width.round() as u32, height.round() as u32)
     }
 }
 
-/// The height of so many lines of a title, with the room around them.
-fn title_height(lines: usize) -> f64 {
-    if lines == 0 { 12.0 } else { 18.0 + TITLE_LINE * lines as f64 }
+/// Draws panels in a grid that fills the room.
+fn draw_panels<B: DrawingBackend>(
+    pen: &mut Pen<B>,
+    panels: &[Figure],
+    columns: usize,
+    room: Rect,
+    theme: Theme,
+) -> Result<()> {
+    let (widths, heights) = panel_sizes(panels, columns);
+    let across = room.width() / (total(&widths, GAP) + 2.0 * GAP);
+    let down = room.height() / (total(&heights, GAP) + GAP);
+    let mut top = room.top;
+    for (row, height) in panels.chunks(columns).zip(heights) {
+        let titles =
+            row.iter().zip(&widths).map(|(panel, width)| PANEL.set(&panel.title, width * across).len());
+        let surrounds = row.iter().zip(&widths).map(|(panel, width)| panel.surround(width * across));
+        let surround = surrounds.fold(Surround::NONE, Surround::or);
+        let heading = Heading { lines: titles.max().unwrap_or(0), surround, ..PANEL };
+        let mut left = room.left + GAP * across;
+        for (panel, width) in row.iter().zip(&widths) {
+            let area = Rect { left, top, right: left + width * across, bottom: top + height * down };
+            panel.draw_in(pen, area, theme, heading)?;
+            left += (width + GAP) * across;
+        }
+        top += (height + GAP) * down;
+    }
+    Ok(())
 }
 
 fn total(lengths: &[f64], gap: f64) -> f64 {
@@ -189,7 +211,11 @@ fn panel_sizes(panels: &[Figure], columns: usize) -> (Vec<f64>, Vec<f64>) {
     let columns = columns.clamp(1, panels.len().max(1));
     let share = ((ROW - GAP * (columns + 1) as f64) / columns as f64).clamp(150.0, 460.0).floor();
     let size = |panel: &Figure| match (&panel.content, panel.size) {
-        (Content::Chart(_), None) => (share, (0.9 * share).round() + 18.0),
+        (Content::Chart(_), None) => (share, (0.92 * share).round() + 10.0),
+        (Content::Images { images, width, columns }, None) => {
+            let (width, height) = images_size(images, *width, *columns);
+            (share, (height * share / width).round() + PANEL.height(1))
+        }
         _ => {
             let (width, height) = panel.logical_size();
             (f64::from(width), f64::from(height))

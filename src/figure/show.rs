@@ -69,7 +69,7 @@ impl Figure {
     ///
     /// evcxr calls this for the last expression of a cell. If the figure cannot be drawn, the reason goes to stderr.
     pub fn evcxr_display(&self) {
-        show(&self.title, "image/png", self.logical_size(), |theme| self.png(theme));
+        show(&self.title, "image/png", self.logical_size().0, |theme| self.png(theme));
     }
 }
 
@@ -78,26 +78,28 @@ impl Animation {
     ///
     /// evcxr calls this for the last expression of a cell. If a frame cannot be drawn, the reason goes to stderr.
     pub fn evcxr_display(&self) {
-        show(self.title(), "image/gif", self.logical_size(), |theme| self.gif(theme));
+        show(self.title(), "image/gif", self.logical_size().0, |theme| self.gif(theme));
     }
 }
 
 /// Prints what evcxr sends to the notebook.
-fn show(title: &str, mime: &str, size: (u32, u32), draw: impl Fn(Theme) -> Result<Vec<u8>>) {
+fn show(title: &str, mime: &str, width: u32, draw: impl Fn(Theme) -> Result<Vec<u8>>) {
     let drawn = draw(Theme::Light).and_then(|light| Ok((light, draw(Theme::Dark)?)));
     match drawn {
-        Ok((light, dark)) => println!("{}", content(title, mime, size, &light, &dark)),
+        Ok((light, dark)) => println!("{}", content(title, mime, width, &light, &dark)),
         Err(error) => eprintln!("{error}"),
     }
 }
 
 /// The picture for white pages, and a hidden one that a style shows instead on JupyterLab's dark pages.
-fn content(title: &str, mime: &str, (width, height): (u32, u32), light: &[u8], dark: &[u8]) -> String {
+///
+/// It is hidden twice, because some pages strip one or the other.
+fn content(title: &str, mime: &str, width: u32, light: &[u8], dark: &[u8]) -> String {
     let escaped = escape(title);
     let image = |class: &str, hidden: &str, file: &[u8]| {
         let data = STANDARD.encode(file);
         format!(
-            "<img class=\"{class}\"{hidden} alt=\"{escaped}\" width=\"{width}\" height=\"{height}\" src=\"data:{mime};base64,{data}\">"
+            "<img class=\"{class}\"{hidden} alt=\"{escaped}\" width=\"{width}\" src=\"data:{mime};base64,{data}\">"
         )
     };
     let style = "<style>\
@@ -105,7 +107,7 @@ fn content(title: &str, mime: &str, (width, height): (u32, u32), light: &[u8], d
         body[data-jp-theme-light=\"false\"] .pushforward-dark{display:inline!important}\
         </style>";
     let light = image("pushforward-light", "", light);
-    let dark = image("pushforward-dark", " style=\"display:none\"", dark);
+    let dark = image("pushforward-dark", " hidden style=\"display:none\"", dark);
     format!(
         "EVCXR_BEGIN_CONTENT text/html\n<div>{style}{light}{dark}</div>\nEVCXR_END_CONTENT\n\
          EVCXR_BEGIN_CONTENT text/plain\nFigure: {title}\nEVCXR_END_CONTENT"
@@ -161,10 +163,10 @@ mod tests {
 
     #[test]
     fn only_the_light_picture_shows_where_styles_are_stripped() {
-        let html = content("a < \"b\" & c", "image/png", (48, 40), b"light", b"dark");
+        let html = content("a < \"b\" & c", "image/png", 48, b"light", b"dark");
         let images: Vec<&str> = html.split("<img").skip(1).collect();
         assert_eq!(images.len(), 2);
-        assert!(!images[0].contains("display:none") && images[1].contains("style=\"display:none\""));
+        assert!(!images[0].contains("display:none") && images[1].contains(" hidden style=\"display:none\""));
         assert!(
             images.iter().all(|image| image.contains("alt=\"a &lt; &quot;b&quot; &amp; c\" width=\"48\""))
         );
@@ -172,7 +174,7 @@ mod tests {
 
     #[test]
     fn notebook_output_is_html_in_one_line_and_then_plain_text() {
-        let shown = content("A title", "image/png", (48, 40), b"light", b"dark");
+        let shown = content("A title", "image/png", 48, b"light", b"dark");
         let lines: Vec<&str> = shown.lines().collect();
         assert_eq!(lines.len(), 6);
         assert_eq!((lines[0], lines[2]), ("EVCXR_BEGIN_CONTENT text/html", "EVCXR_END_CONTENT"));

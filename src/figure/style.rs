@@ -44,10 +44,10 @@ const DARK: Palette = Palette {
     background: RGBColor(0x11, 0x13, 0x18),
     text: RGBColor(0xe8, 0xea, 0xee),
     muted: RGBColor(0xa3, 0xaa, 0xb8),
-    grid: RGBColor(0x26, 0x2a, 0x33),
+    grid: RGBColor(0x25, 0x29, 0x31),
     series: [
         RGBColor(0x5a, 0xb4, 0xf0),
-        RGBColor(0xff, 0x8f, 0x4d),
+        RGBColor(0xff, 0x84, 0x45),
         RGBColor(0x35, 0xcf, 0xa0),
         RGBColor(0xe8, 0x9a, 0xc8),
         RGBColor(0xf0, 0xb9, 0x3a),
@@ -57,7 +57,7 @@ const DARK: Palette = Palette {
 };
 
 /// Maps are cut into this many steps: too fine to see, and coarse enough for pictures to stay small.
-const STEPS: f64 = 128.0;
+const STEPS: i32 = 128;
 
 impl Theme {
     pub(super) fn palette(self) -> &'static Palette {
@@ -67,24 +67,31 @@ impl Theme {
         }
     }
 
-    /// The colour of `u` in [0, 1], from the page's own colour to the strongest ink, in equal steps of lightness.
-    pub(super) fn sequential(self, u: f64) -> RGBColor {
-        let u = (u.clamp(0.0, 1.0) * STEPS).round() / STEPS;
-        let rise = 1.0 - (1.0 - u).powi(3);
-        match self {
-            Self::Light => oklch(1.0 - 0.72 * u, 0.115 * rise, 165.0 + 120.0 * u),
-            Self::Dark => oklch(0.187 + 0.763 * u, 0.125 * rise - 0.03 * u * u, 285.0 - 175.0 * u),
-        }
+    /// Colours from the page's own to the strongest ink, in equal steps of lightness.
+    pub(super) fn sequential(self) -> Vec<RGBColor> {
+        let colour = |u: f64| {
+            let rise = 1.0 - (1.0 - u).powi(3);
+            match self {
+                Self::Light => oklch(1.0 - 0.72 * u, 0.115 * rise, 165.0 + 120.0 * u),
+                Self::Dark => oklch(0.187 + 0.763 * u, 0.01 + 0.115 * rise - 0.03 * u * u, 285.0 - 175.0 * u),
+            }
+        };
+        let above = (1..=STEPS).map(|step| colour(f64::from(step) / f64::from(STEPS)));
+        std::iter::once(self.palette().background).chain(above).collect()
     }
 
-    /// The colour of `u` in [-1, 1]: blue below 0, vermilion above, the page's colour at 0.
-    pub(super) fn diverging(self, u: f64) -> RGBColor {
-        let u = (u.clamp(-1.0, 1.0) * STEPS / 2.0).round() / (STEPS / 2.0);
-        let hue = if u < 0.0 { 250.0 } else { 45.0 };
-        match self {
-            Self::Light => oklch(1.0 - 0.48 * u.abs(), 0.15 * u.abs(), hue),
-            Self::Dark => oklch(0.187 + 0.56 * u.abs(), 0.14 * u.abs(), hue),
-        }
+    /// Colours from blue over the page's own to vermilion.
+    pub(super) fn diverging(self) -> Vec<RGBColor> {
+        let colour = |step: i32| {
+            let strength = f64::from(step.abs()) / f64::from(STEPS / 2);
+            let hue = if step < 0 { 250.0 } else { 45.0 };
+            match self {
+                _ if step == 0 => self.palette().background,
+                Self::Light => oklch(1.0 - 0.48 * strength, 0.15 * strength, hue),
+                Self::Dark => oklch(0.187 + 0.56 * strength, 0.14 * strength, hue),
+            }
+        };
+        (-STEPS / 2..=STEPS / 2).map(colour).collect()
     }
 }
 
@@ -148,8 +155,8 @@ mod tests {
         for theme in [Theme::Light, Theme::Dark] {
             let page = theme.palette().background;
             let steps: Vec<f64> =
-                (0..=32).map(|i| contrast(theme.sequential(f64::from(i) / 32.0), page)).collect();
-            assert!(steps[0] < 1.02, "{theme:?} starts {} from the page", steps[0]);
+                theme.sequential().into_iter().map(|colour| contrast(colour, page)).collect();
+            assert_eq!(steps[0], 1.0, "{theme:?}");
             assert!(steps.windows(2).all(|pair| pair[0] < pair[1]), "{theme:?}: {steps:?}");
         }
     }
