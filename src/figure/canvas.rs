@@ -1,38 +1,33 @@
-//! A plotters backend that draws pixels with smooth edges, round joins and positions finer than a pixel.
+//! A plotters backend that draws into plotters' bitmap with smooth edges, round joins and positions finer than a pixel.
 //!
 //! plotters counts in whole numbers. Here they are [`UNITS`](super::pen::UNITS) to the logical pixel.
 
 use super::coverage::Coverage;
 use super::font::SIZE_PER_EM;
-use plotters::style::RGBColor;
 use plotters_backend::text_anchor::HPos;
 use plotters_backend::{
     BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind,
 };
+use plotters_bitmap::{BitMapBackend, BitMapBackendError};
 use std::convert::Infallible;
 
-/// Pixels in memory.
-#[derive(Debug)]
-pub(super) struct Canvas {
+/// A bitmap, and the part of it that is being covered.
+pub(super) struct Canvas<'a> {
     width: usize,
     height: usize,
     /// Pixels for each of plotters' units.
     scale: f64,
-    rgb: Vec<u8>,
+    bitmap: BitMapBackend<'a>,
     coverage: Coverage,
 }
 
-type Drawn = Result<(), DrawingErrorKind<Infallible>>;
+type Drawn = Result<(), DrawingErrorKind<BitMapBackendError>>;
 
-impl Canvas {
-    pub(super) fn new(width: usize, height: usize, scale: f64, background: RGBColor) -> Self {
-        let rgb = [background.0, background.1, background.2].repeat(width * height);
-        Self { width, height, scale, rgb, coverage: Coverage::new(width, height) }
-    }
-
-    /// The pixels' red, green and blue bytes, row by row.
-    pub(super) fn into_rgb(self) -> Vec<u8> {
-        self.rgb
+impl<'a> Canvas<'a> {
+    /// Draws into the red, green and blue bytes of width × height pixels, row by row.
+    pub(super) fn new(rgb: &'a mut [u8], (width, height): (usize, usize), scale: f64) -> Self {
+        let bitmap = BitMapBackend::with_buffer(rgb, (width as u32, height as u32));
+        Self { width, height, scale, bitmap, coverage: Coverage::new(width, height) }
     }
 
     fn pixels(&self, (x, y): BackendCoord) -> [f64; 2] {
@@ -41,24 +36,21 @@ impl Canvas {
 
     /// Paints what is covered.
     fn paint(&mut self, colour: BackendColor) -> Drawn {
-        let rgb = &mut self.rgb;
-        self.coverage
-            .drain(|pixel, covered| blend(&mut rgb[3 * pixel..3 * pixel + 3], colour, f64::from(covered)));
-        Ok(())
+        let (width, bitmap) = (self.width, &mut self.bitmap);
+        let mut drawn = Ok(());
+        self.coverage.drain(|pixel, covered| {
+            let alpha = (colour.alpha * f64::from(covered)).clamp(0.0, 1.0);
+            let at = ((pixel % width) as i32, (pixel / width) as i32);
+            if drawn.is_ok() {
+                drawn = bitmap.draw_pixel(at, BackendColor { alpha, ..colour });
+            }
+        });
+        drawn
     }
 }
 
-/// Lays a colour over a pixel.
-fn blend(pixel: &mut [u8], colour: BackendColor, covered: f64) {
-    let alpha = (colour.alpha * covered).clamp(0.0, 1.0);
-    let (r, g, b) = colour.rgb;
-    for (below, above) in pixel.iter_mut().zip([r, g, b]) {
-        *below = (f64::from(*below) * (1.0 - alpha) + f64::from(above) * alpha).round() as u8;
-    }
-}
-
-impl DrawingBackend for Canvas {
-    type ErrorType = Infallible;
+impl DrawingBackend for Canvas<'_> {
+    type ErrorType = BitMapBackendError;
 
     fn get_size(&self) -> (u32, u32) {
         let units = |pixels: usize| (pixels as f64 / self.scale).round() as u32;
@@ -96,14 +88,12 @@ impl DrawingBackend for Canvas {
         let (a, b) = (self.pixels(a), self.pixels(b));
         let (left, right) = (whole(a[0].min(b[0]), self.width), whole(a[0].max(b[0]), self.width));
         let (top, bottom) = (whole(a[1].min(b[1]), self.height), whole(a[1].max(b[1]), self.height));
-        let colour = style.color();
-        for row in top..bottom {
-            let start = 3 * (row * self.width + left);
-            for pixel in self.rgb[start..start + 3 * (right - left)].chunks_exact_mut(3) {
-                blend(pixel, colour, 1.0);
-            }
+        if left == right || top == bottom {
+            return Ok(());
         }
-        Ok(())
+        // plotters' rectangles hold their last row and column.
+        let corner = |x: usize, y: usize| (x as i32, y as i32);
+        self.bitmap.draw_rect(corner(left, top), corner(right - 1, bottom - 1), &style.color(), true)
     }
 
     fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
@@ -163,7 +153,8 @@ impl DrawingBackend for Canvas {
             }
             Ok::<(), Infallible>(())
         });
-        drawn.map_err(font_error)?.map_err(DrawingErrorKind::DrawingError)?;
+        // Adding to the coverage does not fail.
+        let Ok(()) = drawn.map_err(font_error)?;
         self.paint(style.color())
     }
 }

@@ -85,9 +85,11 @@ impl Figure {
     pub(super) fn pixels(&self, theme: Theme, scale: f64) -> Result<(usize, usize, Vec<u8>)> {
         let (width, height) = self.checked_size()?;
         let large = |length: u32| (f64::from(length) * scale).round() as usize;
-        let backend = Canvas::new(large(width), large(height), scale / UNITS, theme.palette().background);
-        let pen = self.draw(Pen { backend, size_per_em: SIZE_PER_EM, fine: true }, theme, (width, height))?;
-        Ok((large(width), large(height), pen.backend.into_rgb()))
+        let size = (large(width), large(height));
+        let mut rgb = vec![0; 3 * size.0 * size.1];
+        let backend = Canvas::new(&mut rgb, size, scale / UNITS);
+        drop(self.draw(Pen { backend, size_per_em: SIZE_PER_EM, fine: true }, theme, (width, height))?);
+        Ok((size.0, size.1, rgb))
     }
 
     fn draw<B: DrawingBackend>(

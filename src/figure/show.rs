@@ -24,7 +24,7 @@ pub trait Picture {
     ///
     /// # Errors
     /// [`Error::Figure`] if the picture cannot be drawn.
-    fn check(&self) -> Result<()>;
+    fn dry_run(&self) -> Result<()>;
 }
 
 impl Picture for Figure {
@@ -36,7 +36,7 @@ impl Picture for Figure {
         }
     }
 
-    fn check(&self) -> Result<()> {
+    fn dry_run(&self) -> Result<()> {
         self.png(Theme::Light).map(drop)
     }
 }
@@ -49,7 +49,7 @@ impl Picture for Animation {
         }
     }
 
-    fn check(&self) -> Result<()> {
+    fn dry_run(&self) -> Result<()> {
         self.gif(Theme::Light).map(drop)
     }
 }
@@ -59,8 +59,8 @@ impl<P: Picture + ?Sized> Picture for &P {
         (**self).save(path)
     }
 
-    fn check(&self) -> Result<()> {
-        (**self).check()
+    fn dry_run(&self) -> Result<()> {
+        (**self).dry_run()
     }
 }
 
