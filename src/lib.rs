@@ -2,6 +2,7 @@
 
 #[doc(hidden)]
 pub mod book;
+pub mod data;
 mod error;
 pub mod exercises;
 pub mod figure;
