@@ -1,4 +1,5 @@
-//! Makes data: toy distributions on the plane.
+//! Makes data and reads it: toy distributions on the plane, tables of numbers, and the two real data sets that are
+//! embedded in the crate.
 //!
 //! | what | range | density | follows |
 //! |---|---|---|---|
@@ -19,15 +20,21 @@
 mod arc;
 mod arcs;
 mod checkerboard;
+mod digits;
 mod gaussians;
+mod iris;
 mod pinwheel;
 mod spirals;
+mod table;
 
 pub use arcs::{Rings, SCurve, TwoMoons};
 pub use checkerboard::Checkerboard;
+pub use digits::{Digits, digits};
 pub use gaussians::EightGaussians;
+pub use iris::{Iris, iris};
 pub use pinwheel::Pinwheel;
 pub use spirals::TwoSpirals;
+pub use table::{Scaling, Table};
 
 use crate::tensor::{Points, Real, Source, check_all_finite};
 use crate::{Error, Result};
