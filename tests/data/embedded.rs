@@ -60,11 +60,11 @@ fn files_that_are_not_digits_are_errors_that_say_why() -> std::io::Result<()> {
 }
 
 #[test]
-fn iris_has_150_rows_with_fishers_means() -> Result<()> {
+fn iris_has_50_rows_of_each_species_with_the_means_that_r_gives() -> Result<()> {
     let Iris { measurements, labels } = iris()?;
     assert_eq!(measurements.columns(), ["sepal length", "sepal width", "petal length", "petal width"]);
     assert_eq!((measurements.rows().len(), labels.len()), (150, 150));
-    // The means of the species in centimetres, from Fisher 1936, table I.
+    // The means of the species in centimetres, as R gives them for its own iris.
     let means = [[5.006, 3.428, 1.462, 0.246], [5.936, 2.770, 4.260, 1.326], [6.588, 2.974, 5.552, 2.026]];
     for (label, expected) in means.iter().enumerate() {
         let species =
