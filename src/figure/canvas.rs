@@ -88,12 +88,8 @@ impl DrawingBackend for Canvas<'_> {
         let (a, b) = (self.pixels(a), self.pixels(b));
         let (left, right) = (whole(a[0].min(b[0]), self.width), whole(a[0].max(b[0]), self.width));
         let (top, bottom) = (whole(a[1].min(b[1]), self.height), whole(a[1].max(b[1]), self.height));
-        if left == right || top == bottom {
-            return Ok(());
-        }
-        // plotters' rectangles hold their last row and column.
         let corner = |x: usize, y: usize| (x as i32, y as i32);
-        self.bitmap.draw_rect(corner(left, top), corner(right - 1, bottom - 1), &style.color(), true)
+        self.bitmap.draw_rect(corner(left, top), corner(right, bottom), &style.color(), true)
     }
 
     fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
