@@ -6,6 +6,7 @@ use super::problem::Problem;
 use super::server::{self, Server};
 use super::step::Step;
 use super::{kernel, lesson, setup};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -19,17 +20,21 @@ pub(crate) struct Options {
     /// Serve on this port [default: 8888, or the next free one].
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
+    /// Serve the notebooks of another folder.
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    notebooks: Option<PathBuf>,
 }
 
 /// Sets up what is missing and serves the notebooks until Ctrl-C.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Problem> {
     child::catch_interrupt()?;
     let home = Home::open()?;
-    let stem = choose_lesson(&home, options.lesson.as_deref())?;
+    let folder = options.notebooks.clone().unwrap_or_else(|| home.notebooks());
+    let stem = choose_lesson(&folder, options.lesson.as_deref())?;
     server::choose_port(options.port)?;
     setup::ready(&home)?;
     let step = Step::start("Starting JupyterLab", "5 to 10 seconds");
-    let mut server = Server::start(&home, &home.notebooks(), server::choose_port(options.port)?)?;
+    let mut server = Server::start(&home, &folder, server::choose_port(options.port)?)?;
     step.done();
     let address = server.address(&stem);
     println!("\nJupyterLab is ready at\n\n    {address}\n\nPress Ctrl-C to stop it.");
@@ -39,8 +44,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Problem> {
     serve(&home, &mut server)
 }
 
-fn choose_lesson(home: &Home, asked: Option<&str>) -> Result<String, Problem> {
-    let stems = lesson::all(&home.notebooks())?;
+fn choose_lesson(folder: &Path, asked: Option<&str>) -> Result<String, Problem> {
+    let stems = lesson::all(folder)?;
     match asked {
         Some(asked) => lesson::find(&stems, asked),
         None => lesson::find(&stems, "1").or_else(|_| Ok(stems.first().cloned().unwrap_or_default())),

@@ -12,6 +12,7 @@ pub(crate) fn ready(home: &Home) -> Result<(), Problem> {
     {
         let _only_one = home.lock()?;
         python::ready(home)?;
+        tools::rust_source_ready(home)?;
         tools::ready(home, &tools::EVCXR)?;
         register(home)?;
         warm::ready(home)?;

@@ -5,6 +5,8 @@ use super::home::{self, Home};
 use super::problem::Problem;
 use super::step::Step;
 use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 
 /// A program, its version, how it is built, and how long that takes.
 pub(crate) struct Tool {
@@ -59,6 +61,21 @@ pub(crate) fn ready(home: &Home, tool: &Tool) -> Result<(), Problem> {
     step.run(home, tool.name, &mut command)?;
     step.done();
     home::remove(&build)
+}
+
+/// The kernel finds out the types of variables from the sources of Rust's own library, which rustup adds on request.
+pub(crate) fn rust_source_ready(home: &Home) -> Result<(), Problem> {
+    let asked = Command::new("rustc").args(["--print", "sysroot"]).current_dir(&home.repo).output();
+    let output = asked.map_err(|_| Problem::NoCargo("rustc".to_owned()))?;
+    let sysroot = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    if sysroot.join("lib/rustlib/src/rust/library/Cargo.toml").is_file() {
+        return Ok(());
+    }
+    let step = Step::start("Adding the sources of Rust's library", "less than a minute, once");
+    let mut command = Command::new("rustup");
+    step.run(home, "rustup", command.args(["component", "add", "rust-src"]).current_dir(&home.repo))?;
+    step.done();
+    Ok(())
 }
 
 /// Cargo writes the list of what it installed after the program itself.
