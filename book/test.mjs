@@ -10,7 +10,8 @@
 
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,7 +25,7 @@ const shots = option('--shots');
 const WIDTHS = [1280, 390];
 const THEMES = { light: false, navy: true };
 const OTHER_THEMES = { rust: false, coal: true, ayu: true };
-const PATIENCE = 20_000;
+const PATIENCE = 30_000;
 
 function option(name) {
     const at = process.argv.indexOf(name);
@@ -103,6 +104,13 @@ class Browser {
         const answer = new Promise((done, failed) => this.waiting.set(id, { done, failed }));
         this.process.stdio[3].write(`${JSON.stringify({ id, method, params, sessionId })}\0`);
         return inTime(answer, method);
+    }
+
+    async close() {
+        this.process.removeAllListeners('exit');
+        const ended = new Promise((done) => this.process.once('exit', done));
+        await this.send('Browser.close').catch(() => this.process.kill());
+        await inTime(ended, 'the end of Chromium').catch(() => this.process.kill('SIGKILL'));
     }
 
     /** A window of its own width and theme, with a storage of its own. */
@@ -199,12 +207,16 @@ function inTime(promise, what) {
 
 /** One page in one window: what is wrong there, and where its links lead. */
 async function look(tab, origin, page, width, theme) {
-    await tab.go(`${origin}/${page}`);
-    const { problems, links, counts } = await tab.call(audit);
-    problems.push(...await tab.call(pictures, theme, THEMES[theme]));
-    if (shots) await tab.shot(join(shots, `${page.replace('.html', '')}-${width}-${theme}.png`));
-    if (width === WIDTHS[0]) problems.push(...await otherThemes(tab, theme));
-    return { problems: [...problems, ...tab.problems], links, counts };
+    try {
+        await tab.go(`${origin}/${page}`);
+        const { problems, links, counts } = await tab.call(audit);
+        problems.push(...await tab.call(pictures, theme, THEMES[theme]));
+        if (shots) await tab.shot(join(shots, `${page.replace('.html', '')}-${width}-${theme}.png`));
+        if (width === WIDTHS[0]) problems.push(...await otherThemes(tab, theme));
+        return { problems: [...problems, ...tab.problems], links, counts };
+    } catch (error) {
+        return { problems: [...tab.problems, `this is no page of the book: ${error.message}`], links: [], counts: {} };
+    }
 }
 
 /** Changes the theme of an open page, as a reader does, and looks again at what depends on it. */
@@ -237,7 +249,7 @@ function broken(link) {
 
 async function test(page, origin, tabs, plain) {
     const found = new Map();
-    const note = (problem, where) => found.set(problem, [...(found.get(problem) ?? []), where]);
+    const note = (problem, where) => found.set(problem, (found.get(problem) ?? new Set()).add(where));
     let summary;
     const links = new Set();
     for (const { tab, width, theme } of tabs) {
@@ -249,7 +261,7 @@ async function test(page, origin, tabs, plain) {
     (await withoutScripts(plain, origin, page)).forEach((problem) => note(problem, 'no scripts'));
     [...links].map(broken).filter(Boolean).forEach((problem) => note(problem, 'links'));
     console.log(`${found.size ? 'FAIL' : 'ok  '} ${page}: ${summary}, ${links.size} links`);
-    found.forEach((where, problem) => console.log(`     ${problem} [${where.join(', ')}]`));
+    found.forEach((where, problem) => console.log(`     ${problem} [${[...where].join(', ')}]`));
     return found.size === 0;
 }
 
@@ -272,12 +284,10 @@ async function main() {
         console.log(`${passed} passed, ${results.length - passed} failed`);
         return passed === results.length && passed > 0;
     } finally {
-        browser.process.removeAllListeners('exit');
-        const ended = new Promise((done) => browser.process.once('exit', done));
-        browser.process.kill();
-        await inTime(ended, 'the end of Chromium').catch(() => browser.process.kill('SIGKILL'));
+        await browser.close();
         server.close();
-        rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+        // What Chromium leaves behind is no fault of the book.
+        await rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }).catch(() => {});
     }
 }
 

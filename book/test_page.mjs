@@ -97,7 +97,7 @@ export async function audit() {
 export async function pictures(theme, dark) {
     const problems = [];
     const main = document.querySelector('#mdbook-content main');
-    document.getElementById(`mdbook-theme-${theme}`).click();
+    document.getElementById(`mdbook-theme-${theme}`)?.click();
     if (!document.documentElement.classList.contains(theme)) problems.push(`the theme ${theme} cannot be chosen`);
     for (const left of main.querySelectorAll('p img[src^="figures/"]')) {
         if (!left.closest('p').textContent.trim()) problems.push(`not made a figure: ${left.getAttribute('src')}`);
