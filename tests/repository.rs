@@ -53,9 +53,15 @@ fn every_lesson_has_a_module_a_chapter_a_notebook_a_test_and_a_place_in_the_summ
     let introduction = BTreeSet::from(["00_tensors_and_tapes".to_owned()]);
     let lessons: BTreeSet<String> = modules().union(&introduction).cloned().collect();
     assert_eq!(chapters, lessons, "chapters in book/src, and modules src/lesson_NN_name");
-    assert_eq!(numbered(stems("notebooks", ".ipynb")), chapters, "notebooks; `cargo run -- notebooks` writes them");
-    let tests: BTreeSet<String> =
-        stems("tests", ".rs").iter().filter_map(|stem| Some(stem.strip_prefix("lesson_")?.to_owned())).collect();
+    assert_eq!(
+        numbered(stems("notebooks", ".ipynb")),
+        chapters,
+        "notebooks; `cargo run -- notebooks` writes them"
+    );
+    let tests: BTreeSet<String> = stems("tests", ".rs")
+        .iter()
+        .filter_map(|stem| Some(stem.strip_prefix("lesson_")?.to_owned()))
+        .collect();
     assert_eq!(tests, chapters, "tests/lesson_NN_name.rs");
     let summary = read("book/src/SUMMARY.md");
     let missing: Vec<_> = chapters.iter().filter(|stem| !summary.contains(&format!("({stem}.md)"))).collect();
@@ -72,7 +78,8 @@ fn lesson_order_is_dependency_order() {
         let own = own.strip_prefix("lesson_").unwrap_or("");
         for lesson in modules() {
             let name = &lesson[3..];
-            let uses = text.contains(&format!("crate::lesson_{lesson}")) || text.contains(&format!("crate::{name}"));
+            let uses =
+                text.contains(&format!("crate::lesson_{lesson}")) || text.contains(&format!("crate::{name}"));
             let allowed = !own.is_empty() && lesson.as_str() <= own;
             assert!(!uses || allowed, "{} may not use lesson {lesson}", path.display());
         }
@@ -86,11 +93,18 @@ fn every_figure_of_a_chapter_is_drawn_for_white_and_for_dark_pages_and_no_other(
         let text = read(format!("book/src/{chapter}.md"));
         for part in text.split("](figures/").skip(1) {
             let (stem, ending) = part.split_once(')').unwrap().0.rsplit_once('.').unwrap();
-            assert!(stem.starts_with(&chapter[..2]), "{chapter}: the figure {stem} begins with the chapter's number");
+            assert!(
+                stem.starts_with(&chapter[..2]),
+                "{chapter}: the figure {stem} begins with the chapter's number"
+            );
             named.extend([format!("{stem}.{ending}"), format!("{stem}-dark.{ending}")]);
         }
     }
-    assert_eq!(stems("book/src/figures", ""), named, "`cargo run --release -- book --figures` draws the figures");
+    assert_eq!(
+        stems("book/src/figures", ""),
+        named,
+        "`cargo run --release -- book --figures` draws the figures"
+    );
 }
 
 #[test]
@@ -127,5 +141,8 @@ fn only_notebook_output_and_progress_are_printed_by_the_library() {
 #[test]
 fn the_changelog_has_an_entry_for_this_version() {
     let heading = format!("## {}", env!("CARGO_PKG_VERSION"));
-    assert!(read("CHANGELOG.md").lines().any(|line| line.starts_with(&heading)), "CHANGELOG.md has no `{heading}`");
+    assert!(
+        read("CHANGELOG.md").lines().any(|line| line.starts_with(&heading)),
+        "CHANGELOG.md has no `{heading}`"
+    );
 }

@@ -56,8 +56,8 @@ impl Default for Training {
 /// through the model with them (`x.traced(gradients)`).
 ///
 /// Errors: [`Error::LossNotFinite`] with the step, before the parameters are changed by it; [`Error::OutOfDomain`]
-/// for a learning rate that is not a positive number; [`Error::UnusedParameters`] if the loss does not depend on
-/// every parameter through them; whatever `loss` fails with.
+/// for a learning rate that is not a positive number; [`Error::UnusedParameters`] if the loss was computed without the
+/// gradients that were given; whatever `loss` fails with.
 pub fn train<M: TensorCollection<Real, Dev>>(
     model: &mut M,
     training: &Training,
