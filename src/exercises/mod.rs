@@ -2,6 +2,8 @@
 //!
 //! A check takes the learner's function, value or model, tries it on cases of its own, and answers in words.
 
+pub mod tensors_and_tapes;
+
 use std::fmt;
 
 /// What a check says of an answer.
