@@ -207,7 +207,7 @@ fn wrong_slope(x: [f64; 2], found: [f64; 2]) -> Option<String> {
 ///
 /// let gradient_descent = |theta: f64, g: f64, m: f64, v: f64, _: i32| [theta - 0.01 * g, m, v];
 /// let verdict = adam(gradient_descent);
-/// assert!(verdict.to_string().contains("step 1: m is 0"));
+/// assert!(verdict.to_string().contains("step 1: m is 0.00000 after the gradient 2.00000: expected 0.20000"));
 /// ```
 pub fn adam(answer: impl Fn(f64, f64, f64, f64, i32) -> [f64; 3]) -> Verdict {
     // Gradients of ordinary size, and gradients as small as ε.
@@ -237,7 +237,10 @@ fn adam_problem(answer: &impl Fn(f64, f64, f64, f64, i32) -> [f64; 3], gradients
         for (name, found, expected) in [("m", found[1], m), ("v", found[2], v)] {
             if !close(found, expected) {
                 return Some(format!(
-                    "step {k}: {name} is {found:.3e} after the gradient {g:.1e}: expected {expected:.3e}."
+                    "step {k}: {name} is {} after the gradient {}: expected {}.",
+                    number(found),
+                    number(g),
+                    number(expected)
                 ));
             }
         }
@@ -246,7 +249,9 @@ fn adam_problem(answer: &impl Fn(f64, f64, f64, f64, i32) -> [f64; 3], gradients
         if !((moved - step).abs() <= 1e-12) {
             let hint = adam_hint(moved, [m, v], corrected);
             return Some(format!(
-                "step {k}: m and v are right, but theta moved by {moved:.6}: expected {step:.6}. {hint}"
+                "step {k}: m and v are right, but theta became smaller by {}: expected {}. {hint}",
+                number(moved),
+                number(step)
             ));
         }
     }
@@ -369,4 +374,13 @@ fn pair([a, b]: [f64; 2]) -> String {
 /// A number with three decimals, whole numbers without.
 fn short(value: f64) -> String {
     if value.is_finite() && value.fract() != 0.0 { format!("{value:.3}") } else { format!("{value}") }
+}
+
+/// A number with five decimals, or with an exponent where they would hide it.
+fn number(value: f64) -> String {
+    if value == 0.0 || !(value.abs() < 1e-3 || value.abs() > 1e4) {
+        format!("{value:.5}")
+    } else {
+        format!("{value:.4e}")
+    }
 }
