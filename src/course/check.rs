@@ -109,7 +109,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Problem> {
         };
         println!("{text}");
     })?;
-    kernel::sweep(&home)?;
+    kernel::sweep_after_the_end(&home)?;
     let complete = runs.len() == jobs.len();
     Ok(if all_good && complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

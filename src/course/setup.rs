@@ -17,7 +17,8 @@ pub(crate) fn ready(home: &Home) -> Result<(), Problem> {
         register(home)?;
         warm::ready(home)?;
     }
-    kernel::sweep(home)
+    kernel::sweep(home)?;
+    Ok(())
 }
 
 /// Tells the private Jupyter of the Rust kernel.
