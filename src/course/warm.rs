@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 
 /// The kernel's own package in the warm folder.
 pub(crate) const CELLS: &str = "cells";
+/// The name of the notebook that tests the kernel.
+pub(crate) const SELF_TEST: &str = "the kernel itself";
 /// The name of the stamp that says that the warm folder is complete.
 pub(crate) const STAMP: &str = "kernel";
 
@@ -123,7 +125,7 @@ pub(crate) fn self_test(home: &Home) -> Job {
         "let wrong = no_such_function(3);".to_owned(),
         "1 + 1".to_owned(),
     ];
-    Job::new("the kernel itself", home, sources.into_iter().map(Cell::plain).collect())
+    Job::new(SELF_TEST, home, sources.into_iter().map(Cell::plain).collect())
 }
 
 /// What the self-test found wrong.
