@@ -109,12 +109,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Problem> {
         };
         println!("{text}");
     })?;
-    kernel::sweep(&home)?;
+    kernel::sweep_after_the_end(&home)?;
     let complete = runs.len() == jobs.len();
     Ok(if all_good && complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
-
-const KERNEL_ITSELF: &str = "the kernel itself";
 
 fn choose(home: &Home, folder: &Path, lessons: &[String]) -> Result<Vec<Job>, Problem> {
     let stems = lesson::all(folder)?;
@@ -134,7 +132,7 @@ fn choose(home: &Home, folder: &Path, lessons: &[String]) -> Result<Vec<Job>, Pr
 }
 
 fn find_trouble(run: &Run) -> Option<report::Trouble> {
-    if run.name == KERNEL_ITSELF {
+    if run.name == warm::SELF_TEST {
         return warm::self_test_trouble(run).map(report::Trouble::whole);
     }
     report::first_trouble(run)

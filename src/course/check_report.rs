@@ -136,3 +136,56 @@ fn median(run: &Run) -> Option<f64> {
     seconds.sort_by(f64::total_cmp);
     seconds.get(seconds.len() / 2).copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::trouble;
+    use crate::course::check::{Cell, Ran};
+
+    fn ran(status: &str, shows_figure: bool, outputs: &[(&str, &str)]) -> Ran {
+        let outputs = outputs.iter().map(|(kind, text)| ((*kind).to_owned(), (*text).to_owned())).collect();
+        let cell = Cell { source: "draw()".to_owned(), shows_figure };
+        Ran { cell, number: 1, status: status.to_owned(), seconds: 180.0, at: 180.0, outputs }
+    }
+
+    #[test]
+    fn a_panic_and_a_failing_question_mark_are_trouble_though_the_kernel_calls_them_success() {
+        let panic =
+            ran("ok", false, &[("stderr", "panicked at cells/src/lib.rs:1:1:\n"), ("stderr", "planted\n")]);
+        assert!(trouble(&panic).is_some_and(|text| text.ends_with("planted")));
+        assert!(trouble(&ran("ok", false, &[("stderr", "No such file or directory\n")])).is_some());
+    }
+
+    #[test]
+    fn news_of_compiling_and_plain_output_are_no_trouble() {
+        let outputs =
+            [("stderr", "   Compiling pushforward v0.1.0\n"), ("stdout", "step 1\n"), ("text", "2")];
+        assert!(trouble(&ran("ok", false, &outputs)).is_none());
+    }
+
+    #[test]
+    fn a_figure_cell_needs_an_image_with_its_data_in_it() {
+        assert!(
+            trouble(&ran("ok", true, &[("html", "<img alt=\"a\" src=\"data:image/png;base64,AA\">")]))
+                .is_none()
+        );
+        for html in ["<img src=\"figure.png\">", "<p>data:image/png</p><img src=\"x\"> src=\"data:image/", ""]
+        {
+            assert!(trouble(&ran("ok", true, &[("html", html)])).is_some(), "{html}");
+        }
+    }
+
+    #[test]
+    fn a_cell_that_hangs_and_a_kernel_that_dies_are_trouble() {
+        assert!(
+            trouble(&ran("timeout", false, &[])).is_some_and(|text| text.contains("not done after 180 s"))
+        );
+        assert!(trouble(&ran("died", false, &[])).is_some_and(|text| text.contains("the kernel died")));
+    }
+
+    #[test]
+    fn a_compile_error_is_told_without_its_colours() {
+        let error = ran("ok", false, &[("error", "\u{1b}[31m[E0308] Error:\u{1b}[0m mismatched types")]);
+        assert_eq!(trouble(&error).as_deref(), Some("[E0308] Error: mismatched types"));
+    }
+}

@@ -28,6 +28,19 @@ pub(crate) fn spawn(command: &mut Command) -> Result<Child, Problem> {
     })
 }
 
+/// Keeps the keyboard's Ctrl-C from a program that this one ends by other means.
+#[cfg(unix)]
+pub(crate) fn shield_from_interrupt(command: &mut Command) {
+    std::os::unix::process::CommandExt::process_group(command, 0);
+}
+
+/// Keeps the keyboard's Ctrl-C from a program that this one ends by other means.
+#[cfg(windows)]
+pub(crate) fn shield_from_interrupt(command: &mut Command) {
+    const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
+    std::os::windows::process::CommandExt::creation_flags(command, CREATE_NEW_PROCESS_GROUP);
+}
+
 /// The cargo that runs this, or the one on PATH.
 pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))

@@ -13,7 +13,7 @@ use std::ffi::OsString;
 use std::fs::{self, File, FileTimes};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Set while the warm folder itself is being built.
 pub(crate) const IN_PLACE: &str = "COURSE_KERNEL_IN_PLACE";
@@ -124,23 +124,42 @@ impl Drop for Copy {
     }
 }
 
-/// Removes the copies of kernels that were killed.
-pub(crate) fn sweep(home: &Home) -> Result<(), Problem> {
+/// Removes the copies of kernels that were killed; says how many live on.
+pub(crate) fn sweep(home: &Home) -> Result<usize, Problem> {
     let _nobody_else_warms_or_sweeps = home.lock()?;
     sweep_locked(home)
 }
 
-fn sweep_locked(home: &Home) -> Result<(), Problem> {
-    let Ok(entries) = fs::read_dir(home.kernels()) else { return Ok(()) };
+/// The same when the server has just ended: its kernels need a moment to end too.
+pub(crate) fn sweep_after_the_end(home: &Home) -> Result<(), Problem> {
+    let start = Instant::now();
+    while sweep(home)? > 0 && start.elapsed() < Duration::from_secs(5) {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    Ok(())
+}
+
+fn sweep_locked(home: &Home) -> Result<usize, Problem> {
+    let Ok(entries) = fs::read_dir(home.kernels()) else { return Ok(0) };
+    let mut alive = 0;
     for path in entries.flatten().map(|entry| entry.path()) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let lock = path.with_extension("lock");
-        if name.starts_with("run-") && !is_locked(&lock) {
-            home::remove(&path)?;
-            home::remove(&lock)?;
+        if !name.starts_with("run-") || name.ends_with(".lock") && lock_is_of_a_folder(&lock) {
+            continue;
         }
+        if is_locked(&lock) {
+            alive += 1;
+            continue;
+        }
+        home::remove(&path)?;
+        home::remove(&lock)?;
     }
-    Ok(())
+    Ok(alive)
+}
+
+fn lock_is_of_a_folder(lock: &Path) -> bool {
+    lock.with_extension("").is_dir()
 }
 
 fn is_locked(lock: &Path) -> bool {

@@ -66,7 +66,7 @@ fn serve(home: &Home, server: &mut Server) -> Result<ExitCode, Problem> {
         println!("\nStopping JupyterLab and its kernels ...");
         server.stop();
     }
-    kernel::sweep(home)?;
+    kernel::sweep_after_the_end(home)?;
     match ended {
         Some(status) if !status.success() => {
             Err(Problem::Failed { what: "JupyterLab".to_owned(), status: status.to_string() })

@@ -20,8 +20,9 @@ except ImportError:
     print('none')
 ";
 
-/// Makes the environment where it is missing, half made, broken or of another version of the course.
-pub(crate) fn ready(home: &Home) -> Result<(), Problem> {
+/// Makes the environment where it is missing, half made, broken or of another version of the course;
+/// the first thing to be installed, it also asks for the space that all the rest needs.
+pub(crate) fn ready(home: &Home, gigabytes: f64) -> Result<(), Problem> {
     let stamp = home.stamp("python");
     if home::is_stamped(&stamp, REQUIREMENTS) && works(home) {
         return Ok(());
@@ -32,7 +33,7 @@ pub(crate) fn ready(home: &Home) -> Result<(), Problem> {
     home::remove(&stamp)?;
     home::remove(&home.venv())?;
     let python = find()?;
-    home::need_space(&home.root, 1.0)?;
+    home::need_space(&home.root, gigabytes)?;
     install(home, &python)?;
     home::write(&stamp, REQUIREMENTS)
 }

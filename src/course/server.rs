@@ -42,10 +42,13 @@ impl Server {
                 "--KernelSpecManager.ensure_native_kernel=False",
                 "--KernelSpecManager.allowed_kernelspecs=rust",
             ])
-            .arg("--MultiKernelManager.default_kernel_name=rust")
+            .args(["--MultiKernelManager.default_kernel_name=rust", "--LabApp.extension_manager=readonly"])
+            // In a container the learner may be root.
+            .arg("--allow-root")
             // In the environment, where other users of this computer cannot see it.
             .env("JUPYTER_TOKEN", &token)
             .current_dir(folder);
+        child::shield_from_interrupt(&mut command);
         let process = child::spawn(command.stdin(Stdio::null()).stdout(out).stderr(err))?;
         let mut server = Self { process, port, token, log };
         server.wait_until_ready()?;

@@ -11,13 +11,14 @@ use std::path::PathBuf;
 pub(crate) fn ready(home: &Home) -> Result<(), Problem> {
     {
         let _only_one = home.lock()?;
-        python::ready(home)?;
+        python::ready(home, tools::gigabytes(home, &tools::EVCXR))?;
         tools::rust_source_ready(home)?;
         tools::ready(home, &tools::EVCXR)?;
         register(home)?;
         warm::ready(home)?;
     }
-    kernel::sweep(home)
+    kernel::sweep(home)?;
+    Ok(())
 }
 
 /// Tells the private Jupyter of the Rust kernel.

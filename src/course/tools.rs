@@ -42,6 +42,11 @@ pub(crate) const KATEX: Tool = Tool {
     gigabytes: 1.5,
 };
 
+/// The space that is needed for a program and for what comes with it.
+pub(crate) fn gigabytes(home: &Home, tool: &Tool) -> f64 {
+    if is_installed(home, tool) { 1.0 } else { tool.gigabytes }
+}
+
 /// Installs a program where it is missing; an interrupted build goes on where it stopped.
 pub(crate) fn ready(home: &Home, tool: &Tool) -> Result<(), Problem> {
     if is_installed(home, tool) {

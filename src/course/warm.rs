@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 
 /// The kernel's own package in the warm folder.
 pub(crate) const CELLS: &str = "cells";
+/// The name of the notebook that tests the kernel.
+pub(crate) const SELF_TEST: &str = "the kernel itself";
 /// The name of the stamp that says that the warm folder is complete.
 pub(crate) const STAMP: &str = "kernel";
 
@@ -123,7 +125,7 @@ pub(crate) fn self_test(home: &Home) -> Job {
         "let wrong = no_such_function(3);".to_owned(),
         "1 + 1".to_owned(),
     ];
-    Job::new("the kernel itself", home, sources.into_iter().map(Cell::plain).collect())
+    Job::new(SELF_TEST, home, sources.into_iter().map(Cell::plain).collect())
 }
 
 /// What the self-test found wrong.
@@ -150,6 +152,9 @@ fn fingerprint(home: &Home) -> Result<String, Problem> {
     for name in ["src", "build.rs", "Cargo.toml", "Cargo.lock", "book/src"] {
         list(&home.repo.join(name), &mut files);
     }
+    // The command's own sources are no part of the library.
+    let command = [home.repo.join("src/course"), home.repo.join("src/main.rs")];
+    files.retain(|path| !command.iter().any(|own| path.starts_with(own)));
     files.sort();
     let mut hash = Sha256::new();
     for path in files {
