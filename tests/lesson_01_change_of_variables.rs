@@ -1,5 +1,5 @@
 //! Lesson 01: change of variables.
-#![allow(clippy::useless_conversion)]
+#![allow(clippy::unwrap_used, clippy::useless_conversion)]
 
 mod common;
 

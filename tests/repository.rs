@@ -1,5 +1,6 @@
 //! The rules of the house, held by tests.
 
+#![allow(clippy::unwrap_used)]
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
