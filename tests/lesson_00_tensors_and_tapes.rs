@@ -150,6 +150,11 @@ fn adam_names_what_is_wrong() {
         &adam(adam_by(|[m, v], _| m / (v.sqrt() + 1e-8))),
         &["step 1", "without the correction of the bias"],
     );
+    refuses(
+        &adam(adam_by(|[_, v], [m, _]| m / (v.sqrt() + 1e-8))),
+        &["step 1", "0.31623", "v not corrected"],
+    );
+    refuses(&adam(adam_by(|[m, _], [_, v]| m / (v.sqrt() + 1e-8))), &["step 1", "m not corrected"]);
     refuses(&adam(adam_by(|_, [m, v]| m / (v + 1e-8).sqrt())), &["epsilon under the root"]);
     refuses(&adam(adam_by(|_, [m, v]| m / (v + 1e-8))), &["without the root of v"]);
     refuses(&adam(adam_by(|_, [m, _]| m)), &["without the division"]);

@@ -199,7 +199,7 @@ fn wrong_slope(x: [f64; 2], found: [f64; 2]) -> Option<String> {
 
 /// Exercise 0.3: one step of Adam for one parameter, α = 0.01, β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸.
 ///
-/// The answer is called as `answer(θ, g, m, v, k)` in step k = 1, 2, … with its own last θ, m and v, and gives
+/// The answer is called as `answer(θ, g, m, v, k)` in step k = 1, 2, … with θ, m and v after the step before, and gives
 /// `[θ, m, v]` after the step (Kingma and Ba 2014, arXiv:1412.6980, algorithm 1).
 ///
 /// ```
@@ -245,8 +245,9 @@ fn adam_problem(answer: &impl Fn(f64, f64, f64, f64, i32) -> [f64; 3], gradients
             }
         }
         let moved = before - found[0];
-        // θ is near 1, so its rounding hides less than 10⁻¹⁵ of a step.
-        if !((moved - step).abs() <= 1e-12) {
+        // θ is near 1: its rounding changes a step by less than 10⁻¹⁵.
+        let right = (moved - step).abs() <= 1e-12;
+        if !right {
             let hint = adam_hint(moved, [m, v], corrected);
             return Some(format!(
                 "step {k}: m and v are right, but theta became smaller by {}: expected {}. {hint}",
@@ -270,6 +271,10 @@ fn adam_hint(moved: f64, [m, v]: [f64; 2], [m_hat, v_hat]: [f64; 2]) -> &'static
         "The sign is wrong: go against the gradient."
     } else if gives(m / (v.sqrt() + EPSILON)) {
         "That is the step without the correction of the bias: divide m by 1 - 0.9^k and v by 1 - 0.999^k."
+    } else if gives(m_hat / (v.sqrt() + EPSILON)) {
+        "That is the step with v not corrected: divide it by 1 - 0.999^k."
+    } else if gives(m / (v_hat.sqrt() + EPSILON)) {
+        "That is the step with m not corrected: divide it by 1 - 0.9^k."
     } else if gives(m_hat / (v_hat + EPSILON).sqrt()) {
         "That is the step with epsilon under the root: add it outside."
     } else if gives(m_hat / (v_hat + EPSILON)) {
@@ -342,7 +347,7 @@ fn judge_wave(errors: &[[f64; 2]]) -> Verdict {
         .iter()
         .fold([0.0, 0.0], |worst, now| if now[1].abs() > f64::abs(worst[1]) { *now } else { worst });
     let constant = mean_square(&mut errors.iter().map(|[x, _]| wave_target(*x)));
-    let hint = if error > 0.95 * constant {
+    let hint = if error > 0.9 * constant {
         format!("Always answering 0 gives {constant:.3}: the model has learned nothing yet.")
     } else {
         "Train longer, or with another learning rate, or with more units.".into()
@@ -378,9 +383,6 @@ fn short(value: f64) -> String {
 
 /// A number with five decimals, or with an exponent where they would hide it.
 fn number(value: f64) -> String {
-    if value == 0.0 || !(value.abs() < 1e-3 || value.abs() > 1e4) {
-        format!("{value:.5}")
-    } else {
-        format!("{value:.4e}")
-    }
+    let extreme = value != 0.0 && (value.abs() < 1e-3 || value.abs() > 1e4);
+    if extreme { format!("{value:.4e}") } else { format!("{value:.5}") }
 }
