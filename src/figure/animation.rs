@@ -10,6 +10,8 @@ use std::collections::HashMap;
 pub struct Animation {
     frames: Vec<Figure>,
     frames_per_second: f64,
+    /// How many seconds the first and the last frame stay.
+    hold: f64,
 }
 
 /// A GIF above this many bytes is drawn again with fewer pixels or colours.
@@ -23,7 +25,13 @@ type Picture = (usize, usize, Vec<u8>);
 impl Animation {
     /// An animation of these frames; give each the same size and the same ranges, so that only the data moves.
     pub fn new(frames: Vec<Figure>, frames_per_second: f64) -> Self {
-        Self { frames, frames_per_second }
+        Self { frames, frames_per_second, hold: 0.0 }
+    }
+
+    /// Shows the first and the last frame for so many seconds, if that is longer than a frame's time.
+    #[must_use]
+    pub fn hold(self, seconds: f64) -> Self {
+        Self { hold: seconds, ..self }
     }
 
     /// Draws all frames as one GIF that repeats for ever.
@@ -58,11 +66,25 @@ impl Animation {
     fn encode(&self, theme: Theme, scale: f64, colours: usize) -> Result<Vec<u8>> {
         let drawn = self.frames.iter().map(|frame| frame.pixels(theme, scale));
         let pictures: Vec<Picture> = drawn.collect::<Result<_>>()?;
-        let delay = (100.0 / self.frames_per_second).round().clamp(1.0, 60_000.0) as u16;
-        encode(&pictures, delay, colours).map_err(|error| self.refuse(error.to_string()))
+        let hundredths = |seconds: f64| (100.0 * seconds).round().clamp(1.0, 60_000.0) as u16;
+        let delay = hundredths(self.frames_per_second.recip());
+        let mut delays = vec![delay; pictures.len()];
+        for end in [0, pictures.len() - 1] {
+            delays[end] = delay.max(hundredths(self.hold));
+        }
+        encode(&pictures, &delays, colours).map_err(|error| self.refuse(error.to_string()))
+    }
+
+    /// Draws every frame, small, and keeps none.
+    pub(super) fn try_frames(&self) -> Result<()> {
+        self.check()?;
+        self.frames.iter().try_for_each(|frame| frame.pixels(Theme::Light, 0.5).map(drop))
     }
 
     fn check(&self) -> Result<()> {
+        if !(self.hold >= 0.0 && self.hold <= 600.0) {
+            return Err(self.refuse(format!("its ends are held for {} seconds: choose 0 to 600", self.hold)));
+        }
         if self.frames.is_empty() {
             return Err(self.refuse("the animation has no frames: give it at least one figure"));
         }
@@ -88,7 +110,7 @@ impl Animation {
 }
 
 /// Writes the frames with one palette; what did not change since the last frame is transparent.
-fn encode(pictures: &[Picture], delay: u16, colours: usize) -> Result<Vec<u8>, gif::EncodingError> {
+fn encode(pictures: &[Picture], delays: &[u16], colours: usize) -> Result<Vec<u8>, gif::EncodingError> {
     let (width, height) = pictures.first().map_or((0, 0), |picture| (picture.0 as u16, picture.1 as u16));
     let mut counts: HashMap<[u8; 3], u64> = HashMap::new();
     for (colour, times) in pictures.iter().flat_map(|picture| count(&picture.2)) {
@@ -102,7 +124,7 @@ fn encode(pictures: &[Picture], delay: u16, colours: usize) -> Result<Vec<u8>, g
     let mut encoder = gif::Encoder::new(&mut file, width, height, &palette)?;
     encoder.set_repeat(gif::Repeat::Infinite)?;
     let mut last: Vec<u8> = Vec::new();
-    for (_, _, rgb) in pictures {
+    for ((_, _, rgb), &delay) in pictures.iter().zip(delays) {
         let indices = indexed.indices(rgb);
         let changed = |(i, &index): (usize, &u8)| if last.get(i) == Some(&index) { unchanged } else { index };
         let buffer: Vec<u8> = indices.iter().enumerate().map(changed).collect();

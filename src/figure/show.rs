@@ -50,7 +50,7 @@ impl Picture for Animation {
     }
 
     fn dry_run(&self) -> Result<()> {
-        self.gif(Theme::Light).map(drop)
+        self.try_frames()
     }
 }
 
