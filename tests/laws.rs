@@ -1,5 +1,5 @@
 //! Every implementation, listed once, and put through all the laws that apply to it.
-#![allow(clippy::useless_conversion)]
+#![allow(clippy::unwrap_used, clippy::useless_conversion)]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! Lesson 07: flow matching.
-#![allow(clippy::useless_conversion)]
+#![allow(clippy::unwrap_used, clippy::useless_conversion)]
 
 mod common;
 
@@ -84,14 +84,13 @@ fn every_parameter_of_a_network_has_its_gradient() {
     let source = Source::new(1);
     let law = |sample: PathSample<2>| {
         let s = || sample.clone();
-        let new = "a network is made";
-        let tanh = Mlp::<3, 5, 2, 1, Tanh>::new(&source).expect(new);
+        let tanh = Mlp::<3, 5, 2, 1, Tanh>::new(&source).unwrap();
         parameter_gradients("tanh", tanh, |field, grads| flow_matching_loss(field, s(), grads));
-        let silu = Mlp::<3, 5, 2, 2, Silu>::new(&source).expect(new);
+        let silu = Mlp::<3, 5, 2, 2, Silu>::new(&source).unwrap();
         parameter_gradients("silu", silu, |field, grads| flow_matching_loss(field, s(), grads));
-        let selu = Mlp::<3, 5, 2, 1, Selu>::new(&source).expect(new);
+        let selu = Mlp::<3, 5, 2, 1, Selu>::new(&source).unwrap();
         parameter_gradients("selu", selu, |field, grads| flow_matching_loss(field, s(), grads));
-        let sine = Mlp::<3, 5, 2, 1, Sine<2>>::new(&source).expect(new);
+        let sine = Mlp::<3, 5, 2, 1, Sine<2>>::new(&source).unwrap();
         parameter_gradients("sine", sine, |field, grads| flow_matching_loss(field, s(), grads));
     };
     law(sample_at(StraightPath::default(), 0.7));
