@@ -69,14 +69,16 @@ pub enum Error {
         residual: f64,
     },
     /// Training met a loss that is NaN or infinite.
-    #[error("the loss is {loss} at step {step}: lower the learning rate or clip the gradient")]
+    #[error(
+        "the loss is {loss} at step {step}: lower the learning rate, or look for a root, a logarithm or a division at 0"
+    )]
     LossNotFinite {
         /// The step, counted from 0.
         step: usize,
         /// The loss found there.
         loss: Real,
     },
-    /// The loss does not depend on some parameters of the model.
+    /// The loss was computed without the gradients that training gave to it.
     #[error(
         "{tensors} parameter tensors have no gradient: compute the loss from a tensor that was traced with the gradients and went through the whole model"
     )]

@@ -68,34 +68,26 @@ impl Source {
 
     /// N points, every coordinate drawn from N(0, 1). Fails where N is 0.
     pub fn normal<const D: usize>(&mut self, n: usize) -> Result<Points<D>> {
-        let values = (0..n * D).map(|_| self.rng.sample(StandardNormal)).collect();
-        self.batch(values, n)
+        let rows = repeat(n, || std::array::from_fn(|_| self.rng.sample(StandardNormal)))?;
+        self.points(&rows)
     }
 
     /// N numbers, drawn uniformly from [0, 1). Fails where N is 0.
     pub fn uniform(&mut self, n: usize) -> Result<PerPoint> {
-        let values: Vec<Real> = (0..n).map(|_| self.rng.r#gen()).collect();
+        let values = repeat(n, || self.rng.r#gen())?;
         self.per_point(&values)
     }
 
     /// The points of a list. Fails where the list is empty.
     pub fn points<const D: usize>(&self, rows: &[[Real; D]]) -> Result<Points<D>> {
-        self.batch(rows.as_flattened().to_vec(), rows.len())
+        check_some("the batch of points", rows.len())?;
+        Ok(self.device.try_tensor_from_vec(rows.as_flattened().to_vec(), (rows.len(), Const::<D>))?)
     }
 
     /// The numbers of a list. Fails where the list is empty.
     pub fn per_point(&self, values: &[Real]) -> Result<PerPoint> {
-        if values.is_empty() {
-            return Err(Error::Empty { what: "the batch" });
-        }
+        check_some("the batch", values.len())?;
         Ok(self.device.try_tensor_from_vec(values.to_vec(), (values.len(),))?)
-    }
-
-    fn batch<const D: usize>(&self, values: Vec<Real>, n: usize) -> Result<Points<D>> {
-        if n == 0 {
-            return Err(Error::Empty { what: "the batch of points" });
-        }
-        Ok(self.device.try_tensor_from_vec(values, (n, Const::<D>))?)
     }
 }
 
@@ -117,20 +109,40 @@ impl RngCore for Source {
     }
 }
 
+/// n things in a list; an error where there is no memory for so many.
+pub(crate) fn repeat<X>(n: usize, make: impl FnMut() -> X) -> Result<Vec<X>> {
+    let mut list = Vec::new();
+    if list.try_reserve_exact(n).is_err() {
+        let what = "the number of points";
+        return Err(Error::OutOfDomain { what, expected: "small enough for the memory", found: n as f64 });
+    }
+    list.extend(std::iter::repeat_with(make).take(n));
+    Ok(list)
+}
+
 /// The coordinates of each point.
 pub fn rows<const D: usize, T>(points: &Points<D, T>) -> Vec<[Real; D]> {
+    // dfdx cannot list the entries of a tensor without any.
+    if points.shape().0 == 0 {
+        return Vec::new();
+    }
     let values = points.as_vec();
     (0..points.shape().0).map(|row| std::array::from_fn(|column| values[row * D + column])).collect()
 }
 
 /// The number of each point.
 pub fn values<T>(per_point: &PerPoint<T>) -> Vec<Real> {
-    per_point.as_vec()
+    if per_point.shape().0 == 0 { Vec::new() } else { per_point.as_vec() }
 }
 
 /// An error unless there is at least one point and every coordinate is finite; `what` names the batch.
 pub fn check_finite<const D: usize, T>(what: &'static str, points: &Points<D, T>) -> Result<()> {
-    check_all_finite(what, &points.as_vec())
+    check_all_finite(what, rows(points).as_flattened())
+}
+
+/// An error unless a batch has at least one point.
+pub fn check_some(what: &'static str, n: usize) -> Result<()> {
+    if n == 0 { Err(Error::Empty { what }) } else { Ok(()) }
 }
 
 /// An error unless the list has an entry and all of them are finite.
@@ -158,6 +170,7 @@ pub fn append<const D: usize, const I: usize, T: Tape<Real, Dev>>(
 ) -> Result<Points<I, T>> {
     const { assert!(I == D + 1, "one coordinate is added") };
     let n = x.shape().0;
+    check_some("the batch of points", n)?;
     check_same_batch("a number for each point", n, t.shape().0)?;
     let misfit = || Error::WrongLength {
         what: "points with one more coordinate",

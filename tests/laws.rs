@@ -4,10 +4,15 @@
 mod common;
 
 use common::laws::{bijection, everything, integrates_to_one, parameter_gradients};
+use pushforward::Error;
 use pushforward::change_of_variables::{
-    Affine, Bijection, Exponential, Flow, GaussianMixture, Inverted, StandardNormal, negative_log_likelihood,
+    Affine, Bijection, Density, Exponential, Flow, GaussianMixture, Inverted, StandardNormal, Uniform,
+    negative_log_likelihood,
 };
-use pushforward::tensor::{Points, Recording, Source};
+use pushforward::dfdx::prelude::{Const, TensorFromVec};
+use pushforward::flow_matching::euler;
+use pushforward::nn::{Mlp, Silu};
+use pushforward::tensor::{Points, Real, Recording, Source, rows};
 
 fn normal_points<const D: usize>() -> Points<D> {
     Source::new(3).normal::<D>(7).unwrap()
@@ -26,8 +31,22 @@ fn affine4() -> Affine<4> {
     Affine::new(&Source::new(0), matrix, [0.1, -0.2, 0.3, 0.0]).unwrap()
 }
 
+/// A full lower triangle.
+fn affine<const D: usize>() -> Affine<D> {
+    let entry = |i: usize, j: usize| match i.cmp(&j) {
+        std::cmp::Ordering::Less => 0.0,
+        std::cmp::Ordering::Equal => 0.6 + 0.1 * i as Real,
+        std::cmp::Ordering::Greater => 0.3 - 0.1 * ((i + 2 * j) % 6) as Real,
+    };
+    let matrix = std::array::from_fn(|i| std::array::from_fn(|j| entry(i, j)));
+    Affine::new(&Source::new(0), matrix, [0.5; D]).unwrap()
+}
+
 fn mixture() -> GaussianMixture<2, 3> {
-    GaussianMixture::new(&Source::new(0), [[-1.5, 0.0], [1.0, 1.0], [0.5, -2.0]], [0.5, 0.8, 0.6]).unwrap()
+    let (means, std) = ([[-1.5, 0.0], [1.0, 1.0], [0.5, -2.0]], [0.5, 0.8, 0.6]);
+    let mut mixture = GaussianMixture::new(&Source::new(0), means, std).unwrap();
+    mixture.logits.copy_from(&[0.0, 1.0, -0.5]);
+    mixture
 }
 
 #[test]
@@ -44,7 +63,14 @@ fn bijections_keep_their_laws() {
     bijection("exponential, inverted", &Inverted(Exponential), normal_points::<2>());
     bijection("a pair", &(Inverted(Exponential), Exponential), normal_points::<2>());
     bijection("affine after exponential", &(Exponential, affine2()), positive_points());
-    bijection("a list", &[affine2(), Affine::identity(&Source::new(0)).unwrap(), affine2()], normal_points());
+    bijection("affine, 5 coordinates", &affine::<5>(), normal_points());
+    bijection("affine, 9 coordinates", &affine::<9>(), normal_points());
+    let identity = Affine::identity(&Source::new(0)).unwrap();
+    bijection(
+        "a list, of layers that do not commute",
+        &[affine2(), affine::<2>(), identity],
+        normal_points(),
+    );
 }
 
 #[test]
@@ -67,9 +93,42 @@ fn every_parameter_of_a_density_has_its_gradient() {
 fn densities_integrate_to_one() {
     // Smooth densities that are small at the edge: the midpoint rule is exact to rounding, and f32 sums to 1e-5.
     integrates_to_one("the standard normal density", &StandardNormal, (-7.0, 7.0), 200, 1e-5);
+    // The midpoints of cells of width 1/50 cut the edges of the unit square exactly.
+    integrates_to_one("the uniform density", &Uniform, (-1.0, 3.0), 200, 1e-5);
+    let flow = Flow {
+        bijection: Affine::new(&Source::new(0), [[0.5, 0.0], [0.0, 2.0]], [0.0; 2]).unwrap(),
+        base: Uniform,
+    };
+    integrates_to_one("a stretched uniform density", &flow, (-1.0, 3.0), 200, 1e-5);
     integrates_to_one("a mixture of Gaussians", &mixture(), (-8.0, 8.0), 300, 1e-5);
     let flow = Flow { bijection: affine2(), base: StandardNormal };
     integrates_to_one("an affine flow", &flow, (-25.0, 25.0), 700, 1e-4);
+}
+
+#[test]
+fn an_empty_batch_is_an_error_everywhere() {
+    let none = || -> Points<2> { Source::new(0).device().tensor_from_vec(Vec::new(), (0, Const::<2>)) };
+    let refused = |name: &str, found: Option<Error>| {
+        assert!(matches!(found, Some(Error::Empty { .. })), "{name}: {found:?}");
+    };
+    fn both<B: Bijection<2>>(f: &B, x: impl Fn() -> Points<2>) -> [Option<Error>; 2] {
+        [f.forward(x()).err(), f.inverse(x()).err()]
+    }
+    for (name, errors) in [
+        ("affine", both(&affine2(), none)),
+        ("exponential", both(&Exponential, none)),
+        ("a pair", both(&(affine2(), affine2()), none)),
+        ("a list", both(&[affine2()], none)),
+    ] {
+        errors.into_iter().for_each(|error| refused(name, error));
+    }
+    refused("normal", StandardNormal.log_prob(none()).err());
+    refused("uniform", Uniform.log_prob(none()).err());
+    refused("mixture", mixture().log_prob(none()).err());
+    refused("flow", Flow { bijection: affine2(), base: StandardNormal }.log_prob(none()).err());
+    let field = Mlp::<3, 4, 2, 1, Silu>::new(&Source::new(0)).unwrap();
+    refused("euler", euler(&field, none(), 3).err());
+    assert!(rows(&none()).is_empty());
 }
 
 #[test]

@@ -86,6 +86,52 @@ fn samples_of_a_mixture_are_as_frequent_as_its_weights_say() {
 }
 
 #[test]
+fn a_mixture_weighs_its_parts() {
+    let source = Source::new(0);
+    let mut mixture = GaussianMixture::new(&source, [[-1.0], [2.0]], [0.5, 1.5]).unwrap();
+    mixture.logits.copy_from(&[0.0, Real::ln(3.0)]);
+    let normal =
+        |x: f64, mean: f64, std: f64| (-0.5 * ((x - mean) / std).powi(2)).exp() / (std * (2.0 * PI).sqrt());
+    let expected = (0.25 * normal(0.3, -1.0, 0.5) + 0.75 * normal(0.3, 2.0, 1.5)).ln();
+    let found = mixture.log_prob(source.points(&[[0.3]]).unwrap()).unwrap();
+    close("a quarter and three quarters", expected, first(found.as_vec()), ROUNDING);
+}
+
+#[test]
+fn extreme_mixtures_have_densities_and_samples_that_overflow_are_refused() {
+    let mut source = Source::new(0);
+    let log_prob = |std: [Real; 2], x: Real| {
+        let mixture = GaussianMixture::new(&source, [[0.0], [0.0]], std).unwrap();
+        first(mixture.log_prob(source.points(&[[x]]).unwrap()).unwrap().as_vec())
+    };
+    let narrow = log_prob([1e-20, 1.0], 0.0);
+    assert!(
+        (narrow - (20.0 * 10f64.ln() - 0.5 * (2.0 * PI).ln() - 2f64.ln())).abs() < 1e-3,
+        "found {narrow}"
+    );
+    assert!(log_prob([1.0, 1.0], 1e20) < -1e30);
+    let wide = log_prob([3e38, 3e38], 1e38);
+    assert!((wide + 89.5).abs() < 1.0, "found {wide}");
+    let huge = GaussianMixture::new(&source, [[Real::MAX]], [Real::MAX]).unwrap();
+    assert!(matches!(huge.sample(100, &mut source), Err(Error::NotFinite { .. })));
+}
+
+#[test]
+fn the_uniform_density_needs_every_coordinate_inside_and_has_no_gradient() {
+    let source = Source::new(0);
+    let found =
+        Uniform.log_prob(source.points(&[[0.5, 2.0], [0.5, 0.5], [-0.1, 0.5]]).unwrap()).unwrap().as_vec();
+    assert_eq!(found, [Real::NEG_INFINITY, 0.0, Real::NEG_INFINITY]);
+}
+
+#[test]
+fn a_flow_whose_samples_overflow_says_so() {
+    let mut source = Source::new(0);
+    let flow = Flow { bijection: Affine::new(&source, [[1e-38]], [0.0]).unwrap(), base: StandardNormal };
+    assert!(matches!(flow.sample(1000, &mut source), Err(Error::NotFinite { .. })) || size_of::<Real>() == 8);
+}
+
+#[test]
 fn forward_mode_and_differences_agree_on_a_curved_map() {
     struct Curved;
     impl Bijection<2> for Curved {
@@ -132,6 +178,10 @@ fn dual_numbers_know_the_derivatives_of_elementary_functions() {
         ("quotient", (x + 1.0) / (x * x), (v + 1.0) / (v * v), -(v + 2.0) / v.powi(3)),
         ("difference", 2.0 - x * 3.0, 2.0 - 3.0 * v, -3.0),
         ("negative", -x / 2.0, -v / 2.0, -0.5),
+        ("number plus dual", 2.0 + x, 2.0 + v, 1.0),
+        ("number times dual", 3.0 * x, 3.0 * v, 3.0),
+        ("number over dual", 1.0 / x, 1.0 / v, -1.0 / (v * v)),
+        ("dual minus number", x - 1.0, v - 1.0, 1.0),
     ] {
         close(name, value.into(), dual.value.into(), ROUNDING);
         close(&format!("derivative of {name}"), derivative.into(), dual.tangent.into(), ROUNDING);
@@ -147,7 +197,11 @@ fn the_determinant_survives_zeros_on_the_diagonal_and_singular_matrices() {
         log_abs_det([[0.0, 2.0, 0.0], [0.0, 0.0, 3.0], [1.0, 5.0, 4.0]]),
         1e-12,
     );
+    // A Vandermonde matrix: the product of all differences of 1, 2, 4 and 7 is 1·3·6·2·5·3 = 540.
+    let power = |x: f64| [1.0, x, x * x, x * x * x];
+    close("a full matrix", 540f64.ln(), log_abs_det([1.0, 2.0, 4.0, 7.0].map(power)), 1e-12);
     assert_eq!(log_abs_det([[1.0, 2.0], [2.0, 4.0]]), f64::NEG_INFINITY);
+    assert!(log_abs_det([[0.0, f64::NAN], [0.0, 1.0]]).is_nan());
     assert!(log_abs_det([[f64::NAN, 2.0], [2.0, 4.0]]).is_nan());
 }
 
@@ -194,6 +248,14 @@ fn bad_input_is_an_error_and_never_a_panic() {
         Err(Error::OutOfDomain { .. })
     ));
     assert!(matches!(Affine::new(&source, [[Real::INFINITY]], [0.0]), Err(Error::NotFinite { .. })));
+    let tiny = Real::MIN_POSITIVE / 16.0;
+    assert!(matches!(Affine::new(&source, [[tiny]], [0.0]), Err(Error::OutOfDomain { .. })));
+    let steep = [[1.0, 0.0], [Real::MAX, 0.1]];
+    assert!(matches!(Affine::new(&source, steep, [0.0; 2]), Err(Error::NotFinite { .. })));
+    assert!(matches!(source.normal::<2>(usize::MAX), Err(Error::OutOfDomain { .. })));
+    assert!(matches!(source.uniform(usize::MAX), Err(Error::OutOfDomain { .. })));
+    let edge = source.points(&[[Real::MAX]]).unwrap();
+    assert!(numeric_jacobian(&Exponential, &edge).is_err());
     let negative = source.points(&[[1.0], [-0.5]]).unwrap();
     assert!(matches!(Bijection::<1>::forward(&Exponential, negative), Err(Error::OutOfDomain { .. })));
     assert!(matches!(GaussianMixture::new(&source, [[0.0]], [0.0]), Err(Error::OutOfDomain { .. })));

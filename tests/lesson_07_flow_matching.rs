@@ -4,13 +4,14 @@
 mod common;
 
 use common::laws::{DIFFERENCE, ROUNDING, close, parameter_gradients};
-use pushforward::dfdx::prelude::{HasShape, Tape};
+use pushforward::change_of_variables::{Affine, Bijection};
+use pushforward::dfdx::prelude::{HasShape, SumTo, Tape, Trace};
 use pushforward::flow_matching::{
     PathSample, ProbabilityPath, StraightPath, VectorField, euler, flow_matching_loss,
 };
-use pushforward::nn::{Mlp, Selu, Silu, Sine, Tanh};
-use pushforward::tensor::{Dev, Gradients, PerPoint, Points, Real, Source, rows};
-use pushforward::train::{Progress, Training, train};
+use pushforward::nn::{Activation, Mlp, Selu, Silu, Sine, Tanh};
+use pushforward::tensor::{Dev, Gradients, PerPoint, Points, Real, Source, append, rows, values};
+use pushforward::train::{Progress, Schedule, Training, train};
 use pushforward::{Error, Result};
 
 /// v(t, x) = a x: the solution grows by eᵃ.
@@ -63,6 +64,66 @@ fn euler_has_order_one() {
     };
     let order = (error(20) / error(40)).log2();
     assert!((order - 1.0).abs() < 0.05, "halving the step halves the error: found the order {order}");
+}
+
+/// v(t, x) = 2 t: the solution moves from 0 to 1.
+struct Ramp;
+
+impl VectorField<1> for Ramp {
+    fn velocity(&self, t: PerPoint, _: Points<1>) -> Result<Points<1>> {
+        Source::new(0).points(&values(&t).iter().map(|t| [2.0 * t]).collect::<Vec<_>>())
+    }
+}
+
+#[test]
+fn euler_asks_at_the_beginning_of_each_step() {
+    let states = euler(&Ramp, Source::new(0).points(&[[0.0]]).unwrap(), 4).unwrap();
+    // The sum of 2 (k/4) / 4 for k = 0, 1, 2, 3.
+    close("a ramp", 0.75, rows(&states[4])[0][0].into(), ROUNDING);
+}
+
+#[test]
+fn a_field_reads_the_point_first_and_then_the_time() {
+    let source = Source::new(0);
+    let x = source.points(&[[1.0, 2.0], [3.0, 4.0]]).unwrap();
+    let both: Points<3> = append(x, source.per_point(&[0.1, 0.2]).unwrap()).unwrap();
+    assert_eq!(rows(&both), [[1.0, 2.0, 0.1], [3.0, 4.0, 0.2]]);
+}
+
+#[test]
+fn activations_have_their_values() {
+    fn at<A: Activation>(x: [Real; 3]) -> Vec<Real> {
+        A::apply(Source::new(0).per_point(&x).unwrap()).unwrap().as_vec()
+    }
+    for (name, found, expected) in [
+        ("tanh", at::<Tanh>([-2.0, 0.0, 1.0]), [-0.964_027_58, 0.0, 0.761_594_156]),
+        ("silu", at::<Silu>([-2.0, 0.0, 1.0]), [-0.238_405_844, 0.0, 0.731_058_579]),
+        ("selu", at::<Selu>([-2.0, 0.0, 1.0]), [-1.520_166_468, 0.0, 1.050_700_987]),
+        ("sine", at::<Sine<3>>([-2.0, 0.0, 1.0]), [0.279_415_498, 0.0, 0.141_120_008]),
+    ] {
+        for (found, expected) in found.into_iter().zip(expected) {
+            close(name, expected, found.into(), ROUNDING);
+        }
+    }
+}
+
+#[test]
+fn the_cosine_schedule_falls_from_one_to_zero() {
+    // With Adam and gradients of one sign, each step moves a parameter by the learning rate: the path tells the schedule.
+    let source = Source::new(0);
+    let moved = |schedule: Schedule, steps: usize| {
+        let mut model = Affine::<1>::identity(&source).unwrap();
+        let training = Training { steps, learning_rate: 0.001, schedule, progress: Progress::Silent };
+        let x = source.points(&[[0.0]]).unwrap();
+        train(&mut model, &training, |model, gradients| {
+            let (z, _) = model.forward(x.clone().traced(gradients))?;
+            Ok(z.try_sum()?)
+        })
+        .unwrap();
+        -f64::from(model.shift.as_vec()[0]) / 0.001
+    };
+    close("constant", 100.0, moved(Schedule::Constant, 100), 1e-3);
+    close("the mean of the cosine is a half", 50.5, moved(Schedule::Cosine, 100), 1e-3);
 }
 
 #[test]
@@ -133,6 +194,18 @@ fn bad_input_is_an_error_and_never_a_panic() {
         path.sample(x_0.clone(), x_1.clone(), times(&[0.5, Real::NAN, 0.0])),
         Err(Error::OutOfDomain { .. })
     ));
+    for sigma_min in [-0.1, 1.1, Real::NAN] {
+        let path = StraightPath { sigma_min };
+        let found = path.sample(x_0.clone(), x_1.clone(), times(&[0.5; 3]));
+        assert!(matches!(found, Err(Error::OutOfDomain { what: "sigma_min", .. })));
+    }
+    struct Short;
+    impl VectorField<2> for Short {
+        fn velocity(&self, _: PerPoint, _: Points<2>) -> Result<Points<2>> {
+            Source::new(0).normal(1)
+        }
+    }
+    assert!(matches!(euler(&Short, x_0.clone(), 2), Err(Error::BatchMismatch { .. })));
     let two = source.normal::<2>(2).unwrap();
     assert!(matches!(path.sample(x_0.clone(), two, times(&[0.5; 3])), Err(Error::BatchMismatch { .. })));
     let field = Mlp::<3, 4, 2, 1, Silu>::new(&source).unwrap();

@@ -36,7 +36,7 @@ pub use pinwheel::Pinwheel;
 pub use spirals::TwoSpirals;
 pub use table::{Scaling, Table};
 
-use crate::tensor::{Points, Real, Source, check_all_finite};
+use crate::tensor::{Points, Real, Source, check_all_finite, repeat};
 use crate::{Error, Result};
 use rand::Rng;
 use rand_distr::StandardNormal;
@@ -80,7 +80,7 @@ pub trait ExactDensity {
 
 /// n points, each made by `point`.
 fn draw(n: usize, source: &mut Source, mut point: impl FnMut(&mut Source) -> [f64; 2]) -> Result<Points<2>> {
-    let rows: Vec<[Real; 2]> = (0..n).map(|_| point(source).map(|coordinate| coordinate as Real)).collect();
+    let rows = repeat(n, || point(source).map(|coordinate| coordinate as Real))?;
     check_all_finite("the sample", rows.as_flattened())?;
     source.points(&rows)
 }

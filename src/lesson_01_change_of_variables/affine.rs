@@ -1,7 +1,7 @@
 //! The affine map, the simplest flow that can be trained.
 
 use super::Bijection;
-use crate::tensor::{Dev, PerPoint, Points, Real, Source, check_all_finite};
+use crate::tensor::{Dev, PerPoint, Points, Real, Source, check_all_finite, check_some};
 use crate::{Error, Result};
 use dfdx::prelude::{
     BroadcastTo, Device, Dtype, HasShape, ModuleVisitor, PermuteTo, Rank0, Rank1, Rank2, SumTo, Tape, Tensor,
@@ -12,8 +12,8 @@ use rand_distr::uniform::SampleUniform;
 
 /// z = L x + b with a lower triangular L whose diagonal is positive; log |det ∂z/∂x| = Σ log Lᵢᵢ.
 ///
-/// L = diag(eˢ) (I + N): `log_scale` is s, and N is what stands below the diagonal of `lower` (the rest of it is not
-/// used). Every Gaussian with a full covariance is such a map of N(0, I).
+/// L = diag(eˢ) (I + N): `log_scale` is s, and N is what stands below the diagonal of `lower` (the rest of it must
+/// be finite and is not used). Every Gaussian with a full covariance is such a map of N(0, I).
 #[derive(Clone, Debug)]
 pub struct Affine<const D: usize, E: Dtype = Real, V: Device<E> = Dev> {
     /// s, shape (D,).
@@ -37,8 +37,8 @@ impl<const D: usize> Affine<D> {
 
     /// z = `matrix` x + `shift`.
     ///
-    /// Errors: [`Error::NotFinite`]; [`Error::OutOfDomain`] unless the matrix is lower triangular and its diagonal
-    /// positive.
+    /// Errors: [`Error::NotFinite`], also where a row divided by its diagonal entry overflows; [`Error::OutOfDomain`]
+    /// unless the matrix is lower triangular, and its diagonal and the inverse of that are positive and finite.
     pub fn new(source: &Source, matrix: [[Real; D]; D], shift: [Real; D]) -> Result<Self> {
         check_all_finite("the matrix", matrix.as_flattened())?;
         check_all_finite("the shift", &shift)?;
@@ -46,7 +46,8 @@ impl<const D: usize> Affine<D> {
             check_row(i, row)?;
         }
         let device = source.device();
-        let lower = std::array::from_fn(|i| matrix[i].map(|entry| entry / matrix[i][i]));
+        let lower: [[Real; D]; D] = std::array::from_fn(|i| matrix[i].map(|entry| entry / matrix[i][i]));
+        check_all_finite("the matrix, its rows divided by the diagonal", lower.as_flattened())?;
         Ok(Self {
             log_scale: device.try_tensor(std::array::from_fn(|i| matrix[i][i].ln()))?,
             lower: device.try_tensor(lower)?,
@@ -69,9 +70,13 @@ impl<const D: usize> Affine<D> {
 }
 
 fn check_row<const D: usize>(i: usize, row: &[Real; D]) -> Result<()> {
-    if row[i] <= 0.0 {
+    if row[i] <= 0.0 || !row[i].recip().is_finite() {
         let what = "an entry on the diagonal of the matrix";
-        return Err(Error::OutOfDomain { what, expected: "positive", found: row[i].into() });
+        return Err(Error::OutOfDomain {
+            what,
+            expected: "positive, and so must be its inverse",
+            found: row[i].into(),
+        });
     }
     match row[i + 1..].iter().find(|entry| **entry != 0.0) {
         Some(entry) => {
@@ -89,6 +94,7 @@ fn check_row<const D: usize>(i: usize, row: &[Real; D]) -> Result<()> {
 impl<const D: usize, T: Tape<Real, Dev>> Bijection<D, T> for Affine<D> {
     fn forward(&self, x: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
         let shape = *x.shape();
+        check_some("x", shape.0)?;
         let y = x.with_empty_tape().try_matmul(self.strict::<T>()?)?.try_add(x)?;
         let scale = self.log_scale.retaped::<T>().try_exp()?.try_broadcast_like(&shape)?;
         let shift = self.shift.retaped::<T>().try_broadcast_like(&shape)?;
@@ -97,6 +103,7 @@ impl<const D: usize, T: Tape<Real, Dev>> Bijection<D, T> for Affine<D> {
 
     fn inverse(&self, z: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
         let shape = *z.shape();
+        check_some("z", shape.0)?;
         let shift = self.shift.retaped::<T>().try_broadcast_like(&shape)?;
         let scale = self.log_scale.retaped::<T>().try_negate()?.try_exp()?.try_broadcast_like(&shape)?;
         let mut x = z.try_sub(shift)?.try_mul(scale)?;

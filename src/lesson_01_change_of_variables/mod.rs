@@ -1,7 +1,7 @@
 //! Lesson 01: change of variables.
 //!
 //! If f maps data x to base points z = f(x) one to one, and z has the density p_Z, then x has the density
-//! p_X(x) = p_Z(f(x)) |det ∂f/∂x| (Papamakarios et al. 2019, arXiv:1912.02762, equation 4). Every flow of this course
+//! p_X(x) = p_Z(f(x)) |det ∂f/∂x| (Papamakarios et al. 2019, arXiv:1912.02762, section 2.1). Every flow of this course
 //! is this formula with another f.
 
 mod affine;
@@ -15,9 +15,12 @@ pub use base::{GaussianMixture, StandardNormal, Uniform};
 pub use exponential::Exponential;
 pub use numeric::{log_abs_det, numeric_jacobian};
 
-use crate::tensor::{Dev, Gradients, Loss, PerPoint, Points, Real, Recording, Source, check_finite};
+use crate::tensor::{
+    Dev, Gradients, Loss, PerPoint, Points, Real, Recording, Source, check_finite, check_same_batch,
+    check_some,
+};
 use crate::{Error, Result};
-use dfdx::prelude::{MeanTo, NoneTape, Tape, Trace, TryAdd};
+use dfdx::prelude::{HasShape, MeanTo, NoneTape, Tape, Trace, TryAdd};
 
 /// A map f that can be undone, with the volume it stretches.
 ///
@@ -71,7 +74,7 @@ where
     fn log_prob(&self, x: Points<D, T>) -> Result<PerPoint<T>> {
         check_finite("x", &x)?;
         let (z, log_det) = self.bijection.forward(x)?;
-        Ok(self.base.log_prob(z)?.try_add(log_det)?)
+        add(self.base.log_prob(z)?, log_det)
     }
 }
 
@@ -108,13 +111,13 @@ where
     fn forward(&self, x: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
         let (y, first) = self.0.forward(x)?;
         let (z, second) = self.1.forward(y)?;
-        Ok((z, second.try_add(first)?))
+        Ok((z, add(second, first)?))
     }
 
     fn inverse(&self, z: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
         let (y, second) = self.1.inverse(z)?;
         let (x, first) = self.0.inverse(y)?;
-        Ok((x, first.try_add(second)?))
+        Ok((x, add(first, second)?))
     }
 }
 
@@ -129,6 +132,12 @@ impl<const D: usize, const K: usize, T: Tape<Real, Dev>, B: Bijection<D, T>> Bij
     }
 }
 
+/// The sum of two numbers per point, for the same points.
+fn add<T: Tape<Real, Dev>>(a: PerPoint<T>, b: PerPoint<T>) -> Result<PerPoint<T>> {
+    check_same_batch("the log-densities and log-determinants of a flow", a.shape().0, b.shape().0)?;
+    Ok(a.try_add(b)?)
+}
+
 /// Goes through the layers one after the other and adds their log-determinants.
 fn compose<'a, const D: usize, T: Tape<Real, Dev>, B: 'a>(
     mut layers: impl Iterator<Item = &'a B>,
@@ -138,12 +147,12 @@ fn compose<'a, const D: usize, T: Tape<Real, Dev>, B: 'a>(
     let first = layers.next().ok_or(Error::Empty { what: "the composition of bijections" })?;
     layers.try_fold(go(first, x)?, |(x, sum), layer| {
         let (y, log_det) = go(layer, x)?;
-        Ok((y, log_det.try_add(sum)?))
+        Ok((y, add(log_det, sum)?))
     })
 }
 
 /// The mean of −log p(x) over a batch, in nats: what maximum likelihood makes smaller
-/// (Papamakarios et al. 2019, arXiv:1912.02762, equation 14).
+/// (Papamakarios et al. 2019, arXiv:1912.02762, section 2.3).
 ///
 /// Errors: those of the density.
 pub fn negative_log_likelihood<const D: usize>(
@@ -151,5 +160,6 @@ pub fn negative_log_likelihood<const D: usize>(
     x: Points<D>,
     gradients: Gradients,
 ) -> Result<Loss> {
+    check_some("x", x.shape().0)?;
     Ok(density.log_prob(x.traced(gradients))?.try_mean()?.try_negate()?)
 }

@@ -2,7 +2,7 @@
 
 use super::Bijection;
 use crate::Result;
-use crate::tensor::{Dev, Points, Real, check_finite, rows};
+use crate::tensor::{Dev, Points, Real, check_all_finite, check_finite, check_same_batch, rows};
 use dfdx::prelude::{Const, TensorFromVec};
 
 /// The Jacobian ∂zᵢ/∂xⱼ of z = f(x) at each point by central differences,
@@ -11,7 +11,10 @@ use dfdx::prelude::{Const, TensorFromVec};
 /// The step is h = ∛ε max(1, |xⱼ|) with the rounding unit ε, where the errors of truncation, O(h²), and of rounding,
 /// O(ε / h), balance: in f32 expect a relative accuracy of 10⁻⁴, in f64 of 10⁻¹⁰.
 ///
-/// Errors: those of the bijection, and [`crate::Error::NotFinite`].
+/// The bijection is asked h away from x on both sides, so it must be defined there.
+///
+/// Errors: those of the bijection; [`crate::Error::NotFinite`] for a coordinate of x or of f near it;
+/// [`crate::Error::BatchMismatch`] if f does not give a point for each point.
 pub fn numeric_jacobian<const D: usize>(f: &impl Bijection<D>, x: &Points<D>) -> Result<Vec<[[f64; D]; D]>> {
     check_finite("x", x)?;
     let points = rows(x);
@@ -23,6 +26,10 @@ pub fn numeric_jacobian<const D: usize>(f: &impl Bijection<D>, x: &Points<D>) ->
             (moved, z)
         });
         let (z_above, z_below) = (z_above?, z_below?);
+        for z in [&z_above, &z_below] {
+            check_same_batch("the values of f", points.len(), z.len())?;
+            check_all_finite("a value of f", z.as_flattened())?;
+        }
         for (n, jacobian) in jacobians.iter_mut().enumerate() {
             // The step that was really taken, after rounding.
             let step = f64::from(above[n][column]) - f64::from(below[n][column]);
@@ -43,8 +50,10 @@ fn device_points<const D: usize>(device: &Dev, rows: &[[Real; D]]) -> Result<Poi
     Ok(device.try_tensor_from_vec(rows.as_flattened().to_vec(), (rows.len(), Const::<D>))?)
 }
 
-/// log |det A| by Gaussian elimination with row exchanges; −∞ for a singular matrix, NaN where an entry
-/// is NaN.
+/// log |det A| by Gaussian elimination with row exchanges; NaN where an entry is NaN.
+///
+/// It is −∞ where elimination meets an exact 0. A singular matrix whose entries are rounded gives a number near the
+/// logarithm of the rounding error instead.
 ///
 /// ```
 /// use pushforward::change_of_variables::log_abs_det;
@@ -53,6 +62,9 @@ fn device_points<const D: usize>(device: &Dev, rows: &[[Real; D]]) -> Result<Poi
 /// assert!((log_abs_det([[2.0, 1.0], [0.0, 3.0]]) - 6f64.ln()).abs() < 1e-12, "to the rounding of f64");
 /// ```
 pub fn log_abs_det<const D: usize>(mut a: [[f64; D]; D]) -> f64 {
+    if a.as_flattened().iter().any(|entry| entry.is_nan()) {
+        return f64::NAN;
+    }
     let mut sum = 0.0;
     for column in 0..D {
         let pivot =

@@ -5,7 +5,7 @@
 
 use crate::nn::{Activation, Mlp};
 use crate::tensor::{
-    Dev, Gradients, Loss, PerPoint, Points, Real, append, check_finite, check_same_batch, values,
+    Dev, Gradients, Loss, PerPoint, Points, Real, append, check_finite, check_same_batch, check_some, values,
 };
 use crate::{Error, Result};
 use dfdx::prelude::{
@@ -62,6 +62,11 @@ pub struct StraightPath {
 impl<const D: usize> ProbabilityPath<D> for StraightPath {
     fn sample(&self, x_0: Points<D>, x_1: Points<D>, t: PerPoint) -> Result<PathSample<D>> {
         let shape = *x_0.shape();
+        if !(0.0..=1.0).contains(&self.sigma_min) {
+            let found = self.sigma_min.into();
+            return Err(Error::OutOfDomain { what: "sigma_min", expected: "between 0 and 1", found });
+        }
+        check_some("x_0", shape.0)?;
         check_same_batch("a path from x_0 to x_1", shape.0, x_1.shape().0)?;
         check_same_batch("a path at the times t", shape.0, t.shape().0)?;
         check_times(&t)?;
@@ -98,7 +103,7 @@ pub fn flow_matching_loss<const D: usize>(
 /// The states x(k/K), k = 0, …, K, of dx/dt = v(t, x) from x(0) = x₀, by Euler's method:
 /// x(t + h) = x(t) + h v(t, x(t)).
 ///
-/// Errors: [`Error::OutOfDomain`] for no steps; [`Error::NotFinite`] if a coordinate grows beyond all bounds.
+/// Errors: [`Error::OutOfDomain`] for no steps; [`Error::BatchMismatch`] if the field gives not one velocity per point; [`Error::NotFinite`] if a coordinate grows beyond all bounds.
 pub fn euler<const D: usize>(
     field: &impl VectorField<D>,
     x_0: Points<D>,
@@ -115,6 +120,7 @@ pub fn euler<const D: usize>(
         let x = states[step].clone();
         let t = x.device().try_tensor_from_vec(vec![step as Real * h; n], (n,))?;
         let v = field.velocity(t, x.clone())?;
+        check_same_batch("the velocity of the field", n, v.shape().0)?;
         states.push(x.try_add(v.try_mul(h)?)?);
     }
     check_finite("x(1)", &states[steps])?;

@@ -41,7 +41,7 @@ impl Dual {
         self.chain(self.value.exp(), self.value.exp())
     }
 
-    /// The natural logarithm; NaN for x < 0.
+    /// The natural logarithm; its value is NaN for x < 0.
     pub fn ln(self) -> Self {
         self.chain(self.value.ln(), self.value.recip())
     }
@@ -69,8 +69,11 @@ impl Dual {
     }
 
     /// The chain rule, given f(x) and f′(x).
+    ///
+    /// A constant stays one even where the derivative is infinite.
     fn chain(self, value: Real, derivative: Real) -> Self {
-        Self { value, tangent: derivative * self.tangent }
+        let tangent = if self.tangent == 0.0 { 0.0 } else { derivative * self.tangent };
+        Self { value, tangent }
     }
 }
 
@@ -181,5 +184,12 @@ impl Mul<Dual> for Real {
     type Output = Dual;
     fn mul(self, other: Dual) -> Dual {
         Dual::constant(self) * other
+    }
+}
+
+impl Div<Dual> for Real {
+    type Output = Dual;
+    fn div(self, other: Dual) -> Dual {
+        Dual::constant(self) / other
     }
 }

@@ -55,7 +55,8 @@ impl Default for Training {
 /// In each step `loss` computes a number from the model and the (empty) gradients: it must trace a tensor that goes
 /// through the model with them (`x.traced(gradients)`).
 ///
-/// Errors: [`Error::LossNotFinite`] with the step, before the parameters are changed by it; [`Error::OutOfDomain`]
+/// Errors: [`Error::LossNotFinite`] with the step, before the parameters are changed by it (a gradient that is not finite
+/// shows in the loss of the next step); [`Error::OutOfDomain`]
 /// for a learning rate that is not a positive number; [`Error::UnusedParameters`] if the loss was computed without the
 /// gradients that were given; whatever `loss` fails with.
 pub fn train<M: TensorCollection<Real, Dev>>(
@@ -71,7 +72,7 @@ pub fn train<M: TensorCollection<Real, Dev>>(
     let mut optimizer: Adam<M, Real, Dev> = Adam::new(model, AdamConfig::default());
     let mut gradients = model.try_alloc_grads()?;
     let mut report = progress.start(*steps);
-    let mut losses = Vec::with_capacity(*steps);
+    let mut losses = Vec::new();
     for step in 0..*steps {
         optimizer.cfg.lr = learning_rate * schedule.factor(step, *steps);
         let value = loss(model, gradients)?;
