@@ -119,6 +119,8 @@ pub fn best_affine(answer: impl Fn(&[f64]) -> (f64, f64)) -> Verdict {
                 " You gave the standard deviation: the map goes from data to base, so it divides by it."
             } else if !differs(a, expected * ((count - 1.0) / count).sqrt()) {
                 " Maximum likelihood divides the sum of squares by n, not by n − 1."
+            } else if !differs(a, -expected) {
+                " The exercise asks for a > 0."
             } else {
                 ""
             };

@@ -22,8 +22,8 @@ pub struct Silu;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Selu;
 
-/// sin(Ω x): networks with it learn sharp edges of functions on the plane that others smooth away (Sitzmann et al.
-/// 2020, arXiv:2006.09661, whose ω₀ this is).
+/// sin(Ω x): networks with it learn functions with sharp edges (Sitzmann et al. 2020, arXiv:2006.09661, whose ω₀ this
+/// is; without the initialization of that paper).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sine<const OMEGA: usize>;
 
