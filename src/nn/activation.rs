@@ -1,5 +1,6 @@
 //! Functions between the layers of a network.
 
+use super::Kernel;
 use crate::Result;
 use crate::tensor::{Dev, Real};
 use dfdx::prelude::{Shape, Tape, Tensor, TryAdd, TryMul, TrySub, WithEmptyTape};
@@ -8,7 +9,17 @@ use dfdx::prelude::{Shape, Tape, Tensor, TryAdd, TryMul, TrySub, WithEmptyTape};
 pub trait Activation: Copy + Default + std::fmt::Debug + Send + Sync + 'static {
     /// Applies the function.
     fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>>;
+
+    /// The same function for [`layer`](super::layer), which computes it together with the layer before it; with
+    /// nothing, it calls [`Activation::apply`] after that.
+    fn kernel() -> Option<Kernel> {
+        None
+    }
 }
+
+/// x: what follows the last layer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Identity;
 
 /// tanh(x).
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,11 +42,29 @@ impl<const OMEGA: usize> Activation for Sine<OMEGA> {
     fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
         Ok(x.try_mul(OMEGA as Real)?.try_sin()?)
     }
+
+    fn kernel() -> Option<Kernel> {
+        Some(Kernel::Sine { omega: OMEGA as f32 })
+    }
+}
+
+impl Activation for Identity {
+    fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
+        Ok(x)
+    }
+
+    fn kernel() -> Option<Kernel> {
+        Some(Kernel::Identity)
+    }
 }
 
 impl Activation for Tanh {
     fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
         Ok(x.try_tanh()?)
+    }
+
+    fn kernel() -> Option<Kernel> {
+        Some(Kernel::Tanh)
     }
 }
 
@@ -43,6 +72,10 @@ impl Activation for Silu {
     fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
         let gate = x.with_empty_tape().try_sigmoid()?;
         Ok(gate.try_mul(x)?)
+    }
+
+    fn kernel() -> Option<Kernel> {
+        Some(Kernel::Silu)
     }
 }
 
@@ -54,5 +87,9 @@ impl Activation for Selu {
         let negative = x.with_empty_tape().try_negate()?.try_relu()?.try_negate()?;
         let below = negative.try_exp()?.try_sub(1.0)?.try_mul(LAMBDA * ALPHA)?;
         Ok(x.try_relu()?.try_mul(LAMBDA)?.try_add(below)?)
+    }
+
+    fn kernel() -> Option<Kernel> {
+        Some(Kernel::Selu)
     }
 }

@@ -1,10 +1,10 @@
 //! The multilayer perceptron.
 
-use super::Activation;
+use super::{Activation, Identity, layer};
 use crate::Result;
 use crate::tensor::{Dev, Points, Real, Source};
 use dfdx::nn::modules::{Linear, Repeated};
-use dfdx::prelude::{BuildModule, Device, Dtype, Module, ModuleVisitor, NumParams, Tape, TensorCollection};
+use dfdx::prelude::{BuildModule, Device, Dtype, ModuleVisitor, NumParams, Tape, TensorCollection};
 use num_traits::Float;
 use rand_distr::uniform::SampleUniform;
 use std::marker::PhantomData;
@@ -51,11 +51,11 @@ impl<const I: usize, const H: usize, const O: usize, const L: usize, A: Activati
 
     /// y, shape (N, O), for x of shape (N, I).
     pub fn apply<T: Tape<Real, Dev>>(&self, x: Points<I, T>) -> Result<Points<O, T>> {
-        let mut h = A::apply(self.first.try_forward(x)?)?;
-        for layer in &self.hidden.modules {
-            h = A::apply(layer.try_forward(h)?)?;
+        let mut h = layer::<A, I, H, T>(&self.first, x)?;
+        for linear in &self.hidden.modules {
+            h = layer::<A, H, H, T>(linear, h)?;
         }
-        Ok(self.last.try_forward(h)?)
+        layer::<Identity, H, O, T>(&self.last, h)
     }
 }
 

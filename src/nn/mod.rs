@@ -2,8 +2,10 @@
 
 mod activation;
 mod dual;
+mod fused;
 mod mlp;
 
-pub use activation::{Activation, Selu, Silu, Sine, Tanh};
+pub use activation::{Activation, Identity, Selu, Silu, Sine, Tanh};
 pub use dual::{Dual, jacobian};
+pub use fused::{Kernel, layer};
 pub use mlp::Mlp;

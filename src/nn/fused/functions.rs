@@ -1,0 +1,106 @@
+//! Functions of one f32 with their derivatives, without branches and without libm, so that loops over them vectorise.
+//!
+//! Polynomials and splittings are those of Cephes (Moshier 1989, single precision: `expf.c`, `sinf.c`); reductions
+//! follow Cody and Waite (1980), *Software Manual for the Elementary Functions*. `FMA` says whether the processor
+//! multiplies and adds in one instruction; without it, `mul_add` would call a slow function.
+
+/// Adding 1.5 · 2²³ to a number |x| < 2²² rounds it to an integer, which then stands in the lowest bits of the sum.
+const ROUND: f32 = 12_582_912.0;
+
+/// a b + c.
+#[inline(always)]
+fn madd<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if FMA { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// (eʳ − 1, 2ⁿ) for x = n ln 2 + r with an integer n and |r| ≤ ½ ln 2: eˣ = 2ⁿ eʳ. x is clamped to [−87, 87], where
+/// 2ⁿ is a normal number.
+#[inline(always)]
+fn exp_parts<const FMA: bool>(x: f32) -> (f32, f32) {
+    let x = x.clamp(-87.0, 87.0);
+    let shifted = madd::<FMA>(x, std::f32::consts::LOG2_E, ROUND);
+    let n = shifted - ROUND;
+    // ln 2 in two parts; the first has so few bits that n times it is exact.
+    let r = madd::<FMA>(n, -0.693_359_4, x);
+    let r = madd::<FMA>(n, 2.121_944_4e-4, r);
+    let mut p = 1.987_569_1e-4;
+    p = madd::<FMA>(p, r, 1.398_2e-3);
+    p = madd::<FMA>(p, r, 8.333_452e-3);
+    p = madd::<FMA>(p, r, 4.166_579_6e-2);
+    p = madd::<FMA>(p, r, 1.666_666_5e-1);
+    p = madd::<FMA>(p, r, 0.5);
+    let scale = f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23));
+    (madd::<FMA>(p * r, r, r), scale)
+}
+
+/// eˣ, and eˣ − 1 as 2ⁿ (eʳ − 1) + (2ⁿ − 1), which is accurate also for small x.
+#[inline(always)]
+fn exp_and_expm1<const FMA: bool>(x: f32) -> (f32, f32) {
+    let (m, scale) = exp_parts::<FMA>(x);
+    (madd::<FMA>(m, scale, scale), madd::<FMA>(m, scale, scale - 1.0))
+}
+
+/// tanh x = (1 − e) / (1 + e) with e = exp(−2 |x|), and its derivative: 1 − tanh² x, or where that cancels
+/// 4 e / (1 + e)².
+#[inline(always)]
+pub(super) fn tanh<const FMA: bool>(x: f32) -> (f32, f32) {
+    let (e, m) = exp_and_expm1::<FMA>(-2.0 * x.abs());
+    let inverse = 1.0 / (1.0 + e);
+    let y = -m * inverse;
+    let slope = if y < 0.7 { madd::<FMA>(-y, y, 1.0) } else { 4.0 * e * inverse * inverse };
+    (y.copysign(x), slope)
+}
+
+/// x s with s = 1 / (1 + e⁻ˣ), and s + x s (1 − s) with 1 − s = e⁻ˣ s.
+#[inline(always)]
+pub(super) fn silu<const FMA: bool>(x: f32) -> (f32, f32) {
+    // Beyond ±87, s is 0 or 1 to rounding: the clamped x keeps ∞ · 0 away. NaN passes.
+    let above = if x < -87.0 { -87.0 } else { x };
+    let inside = if above > 87.0 { 87.0 } else { above };
+    let (e, _) = exp_and_expm1::<FMA>(-inside);
+    let s = 1.0 / (1.0 + e);
+    (above * s, madd::<FMA>(inside * s, e * s, s))
+}
+
+/// λ x for x > 0 and λ α (eˣ − 1) otherwise, and λ or λ α eˣ.
+#[inline(always)]
+pub(super) fn selu<const FMA: bool>(x: f32) -> (f32, f32) {
+    const LAMBDA: f32 = 1.050_701;
+    const LAMBDA_ALPHA: f32 = 1.758_099_3;
+    let (e, m) = exp_and_expm1::<FMA>(if x > 0.0 { 0.0 } else { x });
+    if x > 0.0 { (LAMBDA * x, LAMBDA) } else { (LAMBDA_ALPHA * m, LAMBDA_ALPHA * e) }
+}
+
+/// Up to this |x|, n π/2 is subtracted without an error that counts.
+pub(super) const LARGEST_ANGLE: f32 = 12_800.0;
+
+/// sin x and cos x for |x| ≤ [`LARGEST_ANGLE`].
+///
+/// x = n π/2 + r with |r| ≤ π/4. π/2 is split in three parts of at most 11 bits and a rest: n < 2¹³ times one of the
+/// three is exact, in f32 and without fused instructions.
+#[inline(always)]
+pub(super) fn sin_cos<const FMA: bool>(x: f32) -> (f32, f32) {
+    let shifted = madd::<FMA>(x, std::f32::consts::FRAC_2_PI, ROUND);
+    let n = shifted - ROUND;
+    let mut r = x;
+    for part in HALF_PI {
+        r = madd::<FMA>(n, -part, r);
+    }
+    let square = r * r;
+    let mut s = -1.951_529_6e-4;
+    s = madd::<FMA>(s, square, 8.332_161e-3);
+    s = madd::<FMA>(s, square, -1.666_665_5e-1);
+    s = madd::<FMA>(s * square, r, r);
+    let mut c = 2.443_315_7e-5;
+    c = madd::<FMA>(c, square, -1.388_731_6e-3);
+    c = madd::<FMA>(c, square, 4.166_664_6e-2);
+    c = madd::<FMA>(c * square, square, madd::<FMA>(square, -0.5, 1.0));
+    // A quarter turn exchanges the two; half a turn changes the sign: bit 1 of n for sin, of n + 1 for cos.
+    let n = shifted.to_bits();
+    let (sine, cosine) = if n & 1 == 0 { (s, c) } else { (c, s) };
+    let signed = |value: f32, n: u32| f32::from_bits(value.to_bits() ^ ((n & 2) << 30));
+    (signed(sine, n), signed(cosine, n.wrapping_add(1)))
+}
+
+/// π/2 = 1.57079632679489661923…
+const HALF_PI: [f32; 4] = [1.570_312_5, 4.837_513e-4, 7.549_533_6e-8, 2.563_344e-12];

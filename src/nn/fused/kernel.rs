@@ -1,0 +1,105 @@
+//! Activations over whole slices.
+
+use super::functions::{LARGEST_ANGLE, selu, silu, sin_cos, tanh};
+use crate::nn::Kernel;
+
+/// Applies the function to every entry of z; into `slopes`, unless it is empty, its derivatives.
+pub(super) fn activate(kernel: Kernel, z: &mut [f32], slopes: &mut [f32]) {
+    match (kernel, has_fma()) {
+        (Kernel::Identity, _) => slopes.fill(1.0),
+        (Kernel::Tanh, true) => each(z, slopes, tanh::<true>),
+        (Kernel::Tanh, false) => each(z, slopes, tanh::<false>),
+        (Kernel::Silu, true) => each(z, slopes, silu::<true>),
+        (Kernel::Silu, false) => each(z, slopes, silu::<false>),
+        (Kernel::Selu, true) => each(z, slopes, selu::<true>),
+        (Kernel::Selu, false) => each(z, slopes, selu::<false>),
+        (Kernel::Sine { omega }, fma) => sine(omega, z, slopes, fma),
+    }
+}
+
+/// sin(Ω z) and Ω cos(Ω z); by libm where an angle is too large for the quick reduction.
+fn sine(omega: f32, z: &mut [f32], slopes: &mut [f32], fma: bool) {
+    let scaled = |(s, c): (f32, f32)| (s, omega * c);
+    // False also where a number is NaN.
+    let quick = largest(z) * omega.abs() <= LARGEST_ANGLE;
+    match (quick, fma) {
+        (true, true) => each(
+            z,
+            slopes,
+            #[inline(always)]
+            |x| scaled(sin_cos::<true>(omega * x)),
+        ),
+        (true, false) => each(
+            z,
+            slopes,
+            #[inline(always)]
+            |x| scaled(sin_cos::<false>(omega * x)),
+        ),
+        (false, _) => each(z, slopes, |x| scaled((omega * x).sin_cos())),
+    }
+}
+
+/// The largest |z|, by its bits, whose order is that of the numbers; NaN if one is NaN.
+fn largest(z: &[f32]) -> f32 {
+    simd(
+        #[inline(always)]
+        || f32::from_bits(z.iter().map(|z| z.to_bits() & 0x7fff_ffff).max().unwrap_or(0)),
+    )
+}
+
+/// One pass over z, and over the slopes unless they are empty.
+fn each(z: &mut [f32], slopes: &mut [f32], f: impl Fn(f32) -> (f32, f32)) {
+    if slopes.is_empty() {
+        simd(
+            #[inline(always)]
+            || z.iter_mut().for_each(|z| *z = f(*z).0),
+        );
+    } else {
+        simd(
+            #[inline(always)]
+            || z.iter_mut().zip(slopes).for_each(|(z, slope)| (*z, *slope) = f(*z)),
+        );
+    }
+}
+
+/// slopes ← slopes · dy.
+pub(super) fn multiply(slopes: &mut [f32], dy: &[f32]) {
+    simd(
+        #[inline(always)]
+        || slopes.iter_mut().zip(dy).for_each(|(slope, dy)| *slope *= dy),
+    );
+}
+
+/// sum ← sum + terms.
+pub(super) fn add(sum: &mut [f32], terms: &[f32]) {
+    simd(
+        #[inline(always)]
+        || sum.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term),
+    );
+}
+
+/// Adds every row to `sum`.
+pub(super) fn add_rows(sum: &mut [f32], rows: &[f32]) {
+    simd(
+        #[inline(always)]
+        || {
+            for row in rows.chunks_exact(sum.len().max(1)) {
+                sum.iter_mut().zip(row).for_each(|(sum, entry)| *sum += entry);
+            }
+        },
+    );
+}
+
+/// Runs a loop with the widest vector instructions that this processor has.
+fn simd<R>(f: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(f)
+}
+
+/// Whether [`simd`] has instructions that multiply and add at once.
+fn has_fma() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let wide = pulp::x86::V3::try_new().is_some();
+    #[cfg(not(target_arch = "x86_64"))]
+    let wide = cfg!(target_arch = "aarch64");
+    wide
+}
