@@ -41,6 +41,7 @@ where
 impl<const I: usize, const H: usize, const O: usize, const L: usize, A: Activation> Mlp<I, H, O, L, A> {
     /// A network whose parameters are drawn from the source's device.
     pub fn new(source: &Source) -> Result<Self> {
+        const { assert!(I > 0 && H > 0, "each layer of a network needs an input") };
         Ok(Self::try_build(source.device())?)
     }
 
