@@ -332,6 +332,8 @@ fn svg_is_well_formed_and_keeps_texts_as_escaped_text() -> Result<()> {
         assert!(
             svg.contains("a &lt; b &amp; c") && svg.contains("&quot;x&quot;") && svg.contains("&lt;s&gt;")
         );
+        let odd = Figure::new("a\0b\u{1b}c").scatter("", cloud(3)).svg(theme)?;
+        assert!(odd.contains("abc") && !odd.contains('\0'), "XML knows no control characters");
         assert!(svg.starts_with("<svg width=\"480\" height=\"400\""), "{}", &svg[..80]);
         assert!(svg.contains("sans-serif") && !svg.contains("href"), "needs nothing from elsewhere");
     }

@@ -19,6 +19,11 @@ pub(crate) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }
 
+/// An error if Ctrl-C was pressed: asked before each step and while waiting.
+pub(crate) fn go_on() -> Result<(), Problem> {
+    if interrupted() { Err(Problem::Interrupted) } else { Ok(()) }
+}
+
 /// Starts a program; one that is not installed gives an error that names it.
 pub(crate) fn spawn(command: &mut Command) -> Result<Child, Problem> {
     let name = command.get_program().to_string_lossy().into_owned();

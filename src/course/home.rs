@@ -1,10 +1,12 @@
 //! Where things are: the repository, and the private folder that holds all that is installed.
 
+use super::child;
 use super::problem::Problem;
 use fs4::FileExt;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The repository and the course's own folder.
 #[derive(Debug, Clone)]
@@ -74,9 +76,16 @@ impl Home {
     pub(crate) fn lock(&self) -> Result<File, Problem> {
         let path = self.root.join("setup.lock");
         let file = File::create(&path).map_err(Problem::io(&path))?;
-        if FileExt::try_lock(&file).is_err() {
-            eprintln!("Another `course` is setting things up; waiting for it.");
-            FileExt::lock(&file).map_err(Problem::io(&path))?;
+        if FileExt::try_lock(&file).is_ok() {
+            return Ok(file);
+        }
+        eprintln!(
+            "Another `course` is setting things up in {}; waiting for it (Ctrl-C stops).",
+            self.root.display()
+        );
+        while FileExt::try_lock(&file).is_err() {
+            child::go_on()?;
+            std::thread::sleep(Duration::from_millis(150));
         }
         Ok(file)
     }

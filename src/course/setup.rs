@@ -2,7 +2,7 @@
 
 use super::home::{self, Home};
 use super::problem::Problem;
-use super::{kernel, python, tools, warm};
+use super::{child, kernel, python, tools, warm};
 use serde_json::json;
 use std::fs;
 use std::path::PathBuf;
@@ -12,10 +12,14 @@ pub(crate) fn ready(home: &Home) -> Result<(), Problem> {
     {
         let _only_one = home.lock()?;
         python::ready(home, tools::gigabytes(home, &tools::EVCXR))?;
+        child::go_on()?;
         tools::rust_source_ready(home)?;
+        child::go_on()?;
         tools::ready(home, &tools::EVCXR)?;
+        child::go_on()?;
         register(home)?;
         warm::ready(home)?;
+        child::go_on()?;
     }
     kernel::sweep(home)?;
     Ok(())

@@ -38,7 +38,11 @@ impl Step {
 
     /// Runs a program to its end; all that it says goes to the log `name`.
     pub(crate) fn run(&self, home: &Home, name: &str, command: &mut Command) -> Result<(), Problem> {
+        child::go_on()?;
         let log = home.log(name);
+        if self.bar.is_none() {
+            eprintln!("  (what it says is in {})", log.display());
+        }
         if let Some(folder) = log.parent() {
             fs::create_dir_all(folder).map_err(Problem::io(folder))?;
         }
@@ -52,6 +56,10 @@ impl Step {
         let status = loop {
             if let Some(status) = child.try_wait().map_err(Problem::io(log))? {
                 break status;
+            }
+            if interrupted() {
+                // Ctrl-C has reached the program too, a signal sent to this one alone has not.
+                let _ = child.kill();
             }
             if let Some(bar) = &self.bar {
                 bar.set_prefix(last_line(log));

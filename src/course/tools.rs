@@ -22,7 +22,7 @@ pub(crate) const EVCXR: Tool = Tool {
     name: "evcxr_jupyter",
     version: "0.22.0",
     flags: &[],
-    how_long: "5 to 10 minutes, once",
+    how_long: "5 to 15 minutes, once",
     gigabytes: 4.0,
 };
 /// What turns the book's chapters into pages.

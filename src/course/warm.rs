@@ -59,7 +59,7 @@ pub(crate) fn ready(home: &Home) -> Result<(), Problem> {
     }
     home::remove(&stamp)?;
     home::need_space(&home.root, 1.0)?;
-    let step = Step::start("Building the library for the notebooks", "2 to 4 minutes the first time");
+    let step = Step::start("Building the library for the notebooks", "2 to 6 minutes the first time");
     write_workspace(home)?;
     if let Err(first) = build(home) {
         if child::interrupted() || !home.warm().join(CELLS).join("target").is_dir() {

@@ -66,7 +66,9 @@ impl Pinwheel {
 
     /// αₖ(ρ).
     fn angle(&self, blade: usize, radius: f64) -> f64 {
-        TAU * blade as f64 / self.blades as f64 + self.rate * radius.exp()
+        // Without a twist, none at infinity either.
+        let twist = if self.rate == 0.0 { 0.0 } else { self.rate * radius.exp() };
+        TAU * blade as f64 / self.blades as f64 + twist
     }
 }
 

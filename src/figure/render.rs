@@ -72,6 +72,8 @@ impl Figure {
         let mut svg = String::new();
         let backend = SVGBackend::with_string(&mut svg, fine);
         self.draw(Pen { backend, size_per_em: SVG_SIZE_PER_EM, fine: false }, theme, (width, height))?;
+        // Control characters have no place in XML, not even escaped.
+        svg.retain(|c| c == '\n' || !c.is_control());
         // plotters gives the drawing its size in units, and lines sharp corners.
         let head = format!("<svg width=\"{}\" height=\"{}\"", fine.0, fine.1);
         let with = format!(
