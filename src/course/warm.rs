@@ -45,8 +45,7 @@ opt-level = 3
 "#;
 
 /// What a cell needs once so that it is quick ever after; panics are told in one line, without a backtrace.
-const PRELUDE: &str = r#"use pushforward as _;
-std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
+const PRELUDE: &str = r#"std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
 let warm_up: usize = 0;
 "#;
 
@@ -60,6 +59,7 @@ pub(crate) fn ready(home: &Home) -> Result<(), Problem> {
     home::remove(&stamp)?;
     home::need_space(&home.root, 1.0)?;
     let step = Step::start("Building the library for the notebooks", "2 to 6 minutes the first time");
+    clear_old(home)?;
     write_workspace(home)?;
     if let Err(first) = build(home) {
         if child::interrupted() || !home.warm().join(CELLS).join("target").is_dir() {
@@ -70,8 +70,41 @@ pub(crate) fn ready(home: &Home) -> Result<(), Problem> {
         write_workspace(home)?;
         build(home)?;
     }
+    // No kernel builds the library again.
+    forget_steps(home, |package| package.starts_with("pushforward-"))?;
     home::write(&stamp, &fingerprint)?;
     step.done();
+    Ok(())
+}
+
+/// Cargo never removes what it built before, and every kernel copies it: all goes when the libraries that the course
+/// depends on or the compiler have changed, else what the compiler keeps for the next time.
+fn clear_old(home: &Home) -> Result<(), Problem> {
+    let warm = home.warm();
+    let built_with = warm.join("built-with.txt");
+    let mut tools = compiler(home)?;
+    let lock = home.repo.join("Cargo.lock");
+    tools.push_str(&fs::read_to_string(&lock).map_err(Problem::io(&lock))?);
+    tools.push_str(WORKSPACE);
+    if !home::is_stamped(&built_with, &tools) {
+        home::remove(&warm)?;
+        return home::write(&built_with, &tools);
+    }
+    forget_steps(home, |_| true)
+}
+
+/// Removes what the compiler keeps of some packages to build them faster the next time.
+fn forget_steps(home: &Home, of: impl Fn(&str) -> bool) -> Result<(), Problem> {
+    // For this machine in the folder itself, for the target that the kernel names in one of its own.
+    let target = home.warm().join(CELLS).join("target");
+    let named = fs::read_dir(&target).into_iter().flatten().flatten().map(|entry| entry.path());
+    for folder in named.chain([target.clone()]) {
+        for package in fs::read_dir(folder.join("debug/incremental")).into_iter().flatten().flatten() {
+            if of(&package.file_name().to_string_lossy()) {
+                home::remove(&package.path())?;
+            }
+        }
+    }
     Ok(())
 }
 
@@ -162,12 +195,16 @@ fn fingerprint(home: &Home) -> Result<String, Problem> {
         let about = fs::metadata(&path).map_err(Problem::io(&path))?;
         hash.update(format!("{} {} {:?}\n", path.display(), about.len(), about.modified().ok()));
     }
-    let compiler = std::process::Command::new("rustc").arg("-vV").current_dir(&home.repo).output();
-    hash.update(compiler.map_err(Problem::io("rustc"))?.stdout);
+    hash.update(compiler(home)?);
     for text in [WORKSPACE, &config(home), EVCXR.version] {
         hash.update(text);
     }
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn compiler(home: &Home) -> Result<String, Problem> {
+    let asked = std::process::Command::new("rustc").arg("-vV").current_dir(&home.repo).output();
+    Ok(String::from_utf8_lossy(&asked.map_err(Problem::io("rustc"))?.stdout).into_owned())
 }
 
 fn list(path: &Path, files: &mut Vec<PathBuf>) {

@@ -1,9 +1,8 @@
 //! A layer on plain slices: none of this is generic, so it is compiled, optimised, with this crate.
 
 use super::kernel::{activate, add, add_rows, multiply};
+use super::product::{Matrix, add_product};
 use crate::nn::Kernel;
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
 use std::iter::once;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -57,8 +56,7 @@ impl Dense {
     fn forward_part(&self, x: &[f32], y: &mut [f32], slopes: &mut [f32]) {
         let (rows, i, o) = (y.len() / self.outputs, self.inputs, self.outputs);
         y.chunks_exact_mut(o).for_each(|row| row.copy_from_slice(&self.bias));
-        let weight = MatRef::from_column_major_slice(&self.weight, i, o);
-        add_product(y, (rows, o), MatRef::from_row_major_slice(x, rows, i), weight);
+        add_product(y, Matrix::new(x, rows, i), Matrix::new(&self.weight, o, i).transposed());
         activate(self.kernel, y, slopes);
     }
 
@@ -96,25 +94,26 @@ impl Dense {
             slopes
         };
         add_rows(sums.bias, dz);
-        let transposed = MatRef::from_column_major_slice(dz, o, rows);
-        add_product(sums.weight, (o, i), transposed, MatRef::from_row_major_slice(x, rows, i));
-        let weight = MatRef::from_row_major_slice(&self.weight, o, i);
-        add_product(sums.x, (rows, i), MatRef::from_row_major_slice(dz, rows, o), weight);
+        add_product(sums.weight, Matrix::new(dz, rows, o).transposed(), Matrix::new(x, rows, i));
+        add_product(sums.x, Matrix::new(dz, rows, o), Matrix::new(&self.weight, o, i));
     }
 
-    /// Parts of about [`GRAIN`] operations, at most [`MOST_PARTS`].
+    /// Parts of about [`GRAIN`] operations and of [`FEWEST_ROWS`] at least, at most [`MOST_PARTS`].
     fn split(&self, rows: usize) -> Split {
         // An activation takes about as long as this many multiplications.
         const ACTIVATION: usize = 16;
         let work = rows * self.outputs * (self.inputs + ACTIVATION);
-        let parts = (work / GRAIN).clamp(1, MOST_PARTS);
+        let parts = (work / GRAIN).min(rows / FEWEST_ROWS).clamp(1, MOST_PARTS);
         let rows = rows.div_ceil(parts).max(1);
         Split { parts, rows }
     }
 }
 
 /// Below twice this much work, a batch stays on one thread: waking another takes longer than it saves.
-const GRAIN: usize = 1 << 19;
+const GRAIN: usize = 1 << 20;
+
+/// Every part packs all weights for its product, which takes as long as the product of a few dozen rows.
+const FEWEST_ROWS: usize = 64;
 
 /// More parts cost more sums of dW.
 const MOST_PARTS: usize = 8;
@@ -129,11 +128,6 @@ impl Split {
 /// The next part, or none of a matrix without entries.
 fn next<P: Default>(parts: &mut impl Iterator<Item = P>) -> P {
     parts.next().unwrap_or_default()
-}
-
-/// c += a b.
-fn add_product(c: &mut [f32], (rows, columns): (usize, usize), a: MatRef<f32>, b: MatRef<f32>) {
-    matmul(MatMut::from_row_major_slice_mut(c, rows, columns), Accum::Add, a, b, 1.0, Par::Seq);
 }
 
 /// Does the work on every item: this thread and those of rayon's pool take the next item until none is left.

@@ -9,7 +9,7 @@
 //!   backwards there is one pass for dz and one for each sum.
 //! - The activations are polynomials without branches, compiled for the widest vectors that the processor has, instead
 //!   of calls of the C library, one number at a time.
-//! - Products are those of the library faer. A large batch is split among threads by rows.
+//! - Products are those of the library gemm. A large batch is split among threads by rows.
 //! - The code that does the work is not generic: a notebook, whose cells are not optimised, calls what was optimised
 //!   with this crate.
 //!
@@ -27,6 +27,8 @@ mod dense;
 mod functions;
 #[cfg(not(any(feature = "f64", feature = "cuda")))]
 mod kernel;
+#[cfg(not(any(feature = "f64", feature = "cuda")))]
+mod product;
 
 /// An activation that a layer computes together with its linear part.
 #[derive(Clone, Copy, Debug, PartialEq)]
