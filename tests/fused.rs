@@ -5,7 +5,7 @@ use pushforward::dfdx::nn::modules::Linear;
 use pushforward::dfdx::prelude::{
     Backward, BuildModule, Module, Rank0, SumTo, Tensor, Trace, TryMul, ZeroGrads,
 };
-use pushforward::nn::{Activation, Identity, Selu, Silu, Sine, Tanh, layer};
+use pushforward::nn::{Activation, Gelu, Identity, LipSwish, Relu, Selu, Silu, Sine, Softplus, Tanh, layer};
 use pushforward::tensor::{Dev, Points, Real, Source};
 
 /// Rounding of one number of size 1; an activation may be off by 2e-7 in f32.
@@ -63,6 +63,22 @@ fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+/// x and its gate's logit, 2 √(2/π) (x + 0.044715 x³).
+fn gelu_logit(x: f64) -> f64 {
+    (8.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3))
+}
+
+fn gelu_slope(x: f64) -> f64 {
+    let (s, closed) = (sigmoid(gelu_logit(x)), sigmoid(-gelu_logit(x)));
+    // Where the gate is open or closed to the last digit, the square of x must not overflow.
+    let steepness = if x.abs() > 30.0 { 0.0 } else { 1.0 + 3.0 * 0.044_715 * x * x };
+    s + x * s * closed * (8.0 / std::f64::consts::PI).sqrt() * steepness
+}
+
 fn selu(x: f64) -> f64 {
     1.050_700_987_355_480_5 * if x > 0.0 { x } else { 1.673_263_242_354_377_2 * x.exp_m1() }
 }
@@ -80,6 +96,13 @@ fn every_activation_and_its_derivative_are_those_of_double_precision() {
     // dfdx's max(x, 0) has the derivative 0 at 0.
     let not_zero: Vec<Real> = xs.iter().copied().filter(|x| *x != 0.0).collect();
     agrees::<Selu>(&not_zero, selu, selu_slope, ACTIVATION);
+    agrees::<Relu>(&xs, |x| x.max(0.0), |x| if x > 0.0 { 1.0 } else { 0.0 }, ACTIVATION);
+    agrees::<Softplus>(&xs, softplus, sigmoid, ACTIVATION);
+    let slope = |x: f64| sigmoid(x) * (1.0 + x * sigmoid(-x)) / 1.1;
+    // One more rounding than SiLU, by the division.
+    agrees::<LipSwish>(&xs, |x| x * sigmoid(x) / 1.1, slope, 1.5 * ACTIVATION);
+    // The cube of x is rounded before the exponential.
+    agrees::<Gelu>(&xs, |x| x * sigmoid(gelu_logit(x)), gelu_slope, 2.0 * ACTIVATION);
     agrees::<Sine<1>>(&grid(1.2e4), f64::sin, f64::cos, ACTIVATION);
 }
 
@@ -92,6 +115,10 @@ fn small_numbers_keep_their_digits() {
     agrees_relatively::<Tanh>(&small, f64::tanh, 3e-7);
     agrees_relatively::<Selu>(&small, selu, 3e-7);
     agrees_relatively::<Silu>(&small, |x| x * sigmoid(x), 5e-7);
+    agrees_relatively::<LipSwish>(&small, |x| x * sigmoid(x) / 1.1, 5e-7);
+    agrees_relatively::<Softplus>(&small, softplus, 5e-7);
+    let unsaturated: Vec<Real> = small.iter().copied().filter(|x| *x > -3.0).collect();
+    agrees_relatively::<Gelu>(&unsaturated, |x| x * sigmoid(gelu_logit(x)), 2e-6);
     let angles: Vec<Real> = small.into_iter().filter(|x| x.abs() < 3.0).collect();
     agrees_relatively::<Sine<1>>(&angles, f64::sin, 3e-7);
 }
@@ -133,6 +160,11 @@ fn limits_are_reached_and_nan_stays() {
         [0.0, 0.0, 1.0, 1.0, 0.0, 0.0],
     );
     check("silu", value_and_slope::<Silu>(&xs), [0.0, 0.0, 0.0, 0.0, max, inf], up);
+    check("softplus", value_and_slope::<Softplus>(&xs), [0.0, 0.0, 2f64.ln(), 2f64.ln(), max, inf], up);
+    let up = [0.0, 0.0, 0.5, 0.5, 1.0, 1.0];
+    check("gelu", value_and_slope::<Gelu>(&xs), [0.0, 0.0, 0.0, 0.0, max, inf], up);
+    let steps = [0.0, 0.0, 0.0, 0.0, 1.0, 1.0];
+    check("relu", value_and_slope::<Relu>(&xs), [0.0, 0.0, 0.0, 0.0, max, inf], steps);
     let (lambda, below) = (selu_slope(1.0), selu_slope(0.0));
     let slopes = [0.0, 0.0, below, below, lambda, lambda];
     let huge = value_and_slope::<Selu>(&[Real::MAX]).0[0];
@@ -198,6 +230,10 @@ fn a_layer_and_its_gradients_are_those_of_the_composed_one() {
         same::<Silu, 64, 64>(n);
         same::<Sine<3>, 64, 65>(n);
         same::<Selu, 65, 64>(n);
+        same::<Relu, 3, 17>(n);
+        same::<Softplus, 64, 65>(n);
+        same::<LipSwish, 2, 64>(n);
+        same::<Gelu, 17, 64>(n);
         same::<Identity, 65, 1>(n);
         same::<Identity, 64, 2>(n);
     }

@@ -2,13 +2,22 @@
 
 use super::Kernel;
 use crate::Result;
-use crate::tensor::{Dev, Real};
-use dfdx::prelude::{Shape, Tape, Tensor, TryAdd, TryMul, TrySub, WithEmptyTape};
+use crate::tensor::{Dev, Real, softplus};
+use dfdx::prelude::{
+    ChooseFrom, HasShape, PutTape, Shape, SplitTape, Tape, Tensor, TryAdd, TryGt, TryMul, TrySub,
+    WithEmptyTape, ZerosTensor,
+};
 
 /// A function of one number, applied to every entry of a tensor.
 pub trait Activation: Copy + Default + std::fmt::Debug + Send + Sync + 'static {
-    /// Applies the function.
+    /// f(x).
     fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>>;
+
+    /// f′(x), made of operations on the tape: [forward mode](super::Pushforward) multiplies tangents by it, and its
+    /// own gradient is needed where a loss contains derivatives of the network.
+    fn derivative<S: Shape, T: Tape<Real, Dev>>(
+        x: Tensor<S, Real, Dev, T>,
+    ) -> Result<Tensor<S, Real, Dev, T>>;
 
     /// The same function for [`layer`](super::layer), which computes it together with the layer before it; with
     /// nothing, it calls [`Activation::apply`] after that.
@@ -38,19 +47,36 @@ pub struct Selu;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sine<const OMEGA: usize>;
 
-impl<const OMEGA: usize> Activation for Sine<OMEGA> {
-    fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
-        Ok(x.try_mul(OMEGA as Real)?.try_sin()?)
-    }
+/// max(x, 0); its derivative at 0 is 0.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Relu;
 
-    fn kernel() -> Option<Kernel> {
-        Some(Kernel::Sine { omega: OMEGA as f32 })
-    }
-}
+/// ln(1 + eˣ), a smooth max(x, 0).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Softplus;
+
+/// SiLU(x) / 1.1, whose slope is at most 1: a network of it with weights of norm at most 1 contracts (Chen et al. 2019,
+/// arXiv:1906.02735, section 3.3; its gate 1 / (1 + e⁻ᵝˣ) has a learned β > 0, here β = 1).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LipSwish;
+
+/// GELU in its tanh form, ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), within 5·10⁻⁴ of x Φ(x) with Φ the distribution
+/// function of N(0, 1) (Hendrycks and Gimpel 2016, arXiv:1606.08415).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Gelu;
+
+/// The greatest slope of SiLU is 1.0998.
+const LIPSWISH: Real = 1.0 / 1.1;
 
 impl Activation for Identity {
     fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
         Ok(x)
+    }
+
+    fn derivative<S: Shape, T: Tape<Real, Dev>>(
+        x: Tensor<S, Real, Dev, T>,
+    ) -> Result<Tensor<S, Real, Dev, T>> {
+        constant(x, 1.0)
     }
 
     fn kernel() -> Option<Kernel> {
@@ -61,6 +87,13 @@ impl Activation for Identity {
 impl Activation for Tanh {
     fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
         Ok(x.try_tanh()?)
+    }
+
+    /// 1 − tanh² x.
+    fn derivative<S: Shape, T: Tape<Real, Dev>>(
+        x: Tensor<S, Real, Dev, T>,
+    ) -> Result<Tensor<S, Real, Dev, T>> {
+        one_minus(x.try_tanh()?.try_square()?)
     }
 
     fn kernel() -> Option<Kernel> {
@@ -74,22 +107,168 @@ impl Activation for Silu {
         Ok(gate.try_mul(x)?)
     }
 
+    /// s + x s (1 − s) with s = 1 / (1 + e⁻ˣ).
+    fn derivative<S: Shape, T: Tape<Real, Dev>>(
+        x: Tensor<S, Real, Dev, T>,
+    ) -> Result<Tensor<S, Real, Dev, T>> {
+        let gate = x.with_empty_tape().try_sigmoid()?;
+        let closing = one_minus(gate.with_empty_tape())?;
+        let moving = x.try_mul(closing)?.try_add(1.0)?;
+        Ok(gate.try_mul(moving)?)
+    }
+
     fn kernel() -> Option<Kernel> {
         Some(Kernel::Silu)
     }
 }
 
+impl Activation for LipSwish {
+    fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
+        Ok(Silu::apply(x)?.try_mul(LIPSWISH)?)
+    }
+
+    fn derivative<S: Shape, T: Tape<Real, Dev>>(
+        x: Tensor<S, Real, Dev, T>,
+    ) -> Result<Tensor<S, Real, Dev, T>> {
+        Ok(Silu::derivative(x)?.try_mul(LIPSWISH)?)
+    }
+
+    fn kernel() -> Option<Kernel> {
+        Some(Kernel::LipSwish)
+    }
+}
+
+const LAMBDA: Real = 1.050_700_987_355_480_5_f64 as Real;
+const ALPHA: Real = 1.673_263_242_354_377_2_f64 as Real;
+
 impl Activation for Selu {
     fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
-        const LAMBDA: Real = 1.050_700_987_355_480_5_f64 as Real;
-        const ALPHA: Real = 1.673_263_242_354_377_2_f64 as Real;
-        // min(x, 0) as −relu(−x): the exponential of a large x, which would overflow, is never taken.
-        let negative = x.with_empty_tape().try_negate()?.try_relu()?.try_negate()?;
-        let below = negative.try_exp()?.try_sub(1.0)?.try_mul(LAMBDA * ALPHA)?;
+        let below = negative_part(x.with_empty_tape())?.try_exp()?.try_sub(1.0)?.try_mul(LAMBDA * ALPHA)?;
         Ok(x.try_relu()?.try_mul(LAMBDA)?.try_add(below)?)
+    }
+
+    /// λ for x > 0 and λ α eˣ otherwise.
+    fn derivative<S: Shape, T: Tape<Real, Dev>>(
+        x: Tensor<S, Real, Dev, T>,
+    ) -> Result<Tensor<S, Real, Dev, T>> {
+        let is_above = x.try_gt(0.0)?;
+        let above = constant(x.with_empty_tape(), LAMBDA)?;
+        let below = negative_part(x)?.try_exp()?.try_mul(LAMBDA * ALPHA)?;
+        Ok(is_above.try_choose(above, below)?)
     }
 
     fn kernel() -> Option<Kernel> {
         Some(Kernel::Selu)
     }
+}
+
+impl<const OMEGA: usize> Activation for Sine<OMEGA> {
+    fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
+        Ok(x.try_mul(OMEGA as Real)?.try_sin()?)
+    }
+
+    /// Ω cos(Ω x).
+    fn derivative<S: Shape, T: Tape<Real, Dev>>(
+        x: Tensor<S, Real, Dev, T>,
+    ) -> Result<Tensor<S, Real, Dev, T>> {
+        Ok(x.try_mul(OMEGA as Real)?.try_cos()?.try_mul(OMEGA as Real)?)
+    }
+
+    fn kernel() -> Option<Kernel> {
+        Some(Kernel::Sine { omega: OMEGA as f32 })
+    }
+}
+
+impl Activation for Relu {
+    fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
+        Ok(x.try_relu()?)
+    }
+
+    /// 1 for x > 0 and 0 otherwise; the second derivative is 0.
+    fn derivative<S: Shape, T: Tape<Real, Dev>>(
+        x: Tensor<S, Real, Dev, T>,
+    ) -> Result<Tensor<S, Real, Dev, T>> {
+        let is_above = x.try_gt(0.0)?;
+        let zeros = x.device().try_zeros_like(x.shape())?;
+        Ok(is_above.try_choose(constant(x, 1.0)?, zeros)?)
+    }
+
+    fn kernel() -> Option<Kernel> {
+        Some(Kernel::Relu)
+    }
+}
+
+impl Activation for Softplus {
+    fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
+        softplus(x)
+    }
+
+    /// 1 / (1 + e⁻ˣ).
+    fn derivative<S: Shape, T: Tape<Real, Dev>>(
+        x: Tensor<S, Real, Dev, T>,
+    ) -> Result<Tensor<S, Real, Dev, T>> {
+        Ok(x.try_sigmoid()?)
+    }
+
+    fn kernel() -> Option<Kernel> {
+        Some(Kernel::Softplus)
+    }
+}
+
+/// 2 √(2/π): ½ (1 + tanh u) = 1 / (1 + e⁻²ᵘ).
+const GELU: Real = 1.595_769_121_605_730_7_f64 as Real;
+const GELU_CUBE: Real = 0.044_715;
+/// Beyond ±10 the gate of GELU is 0 or 1 to rounding, and the cube would overflow.
+const GELU_EDGE: Real = 10.0;
+
+impl Activation for Gelu {
+    fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
+        let gate = gelu_gate(x.with_empty_tape().try_clamp(-GELU_EDGE, GELU_EDGE)?)?;
+        Ok(x.try_mul(gate)?)
+    }
+
+    /// s + x s (1 − s) u′ with s = 1 / (1 + e⁻ᵘ), u = 2 √(2/π) (x + 0.044715 x³).
+    fn derivative<S: Shape, T: Tape<Real, Dev>>(
+        x: Tensor<S, Real, Dev, T>,
+    ) -> Result<Tensor<S, Real, Dev, T>> {
+        let x = x.try_clamp(-GELU_EDGE, GELU_EDGE)?;
+        let gate = gelu_gate(x.with_empty_tape())?;
+        let closing = one_minus(gate.with_empty_tape())?;
+        let square = x.with_empty_tape().try_square()?;
+        let steepness = square.try_mul(3.0 * GELU_CUBE)?.try_add(1.0)?.try_mul(GELU)?;
+        let moving = x.try_mul(steepness)?.try_mul(closing)?.try_add(1.0)?;
+        Ok(gate.try_mul(moving)?)
+    }
+
+    fn kernel() -> Option<Kernel> {
+        Some(Kernel::Gelu)
+    }
+}
+
+/// 1 / (1 + e⁻ᵘ) with u = 2 √(2/π) (x + 0.044715 x³).
+fn gelu_gate<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
+    let square = x.with_empty_tape().try_square()?;
+    let factor = square.try_mul(GELU_CUBE)?.try_add(1.0)?.try_mul(GELU)?;
+    Ok(x.try_mul(factor)?.try_sigmoid()?)
+}
+
+fn one_minus<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
+    Ok(x.try_negate()?.try_add(1.0)?)
+}
+
+/// min(x, 0) as −relu(−x): the exponential of a large x, which would overflow, is never taken.
+fn negative_part<S: Shape, T: Tape<Real, Dev>>(
+    x: Tensor<S, Real, Dev, T>,
+) -> Result<Tensor<S, Real, Dev, T>> {
+    Ok(x.try_negate()?.try_relu()?.try_negate()?)
+}
+
+/// The same number everywhere, whatever x is.
+fn constant<S: Shape, T: Tape<Real, Dev>>(
+    x: Tensor<S, Real, Dev, T>,
+    value: Real,
+) -> Result<Tensor<S, Real, Dev, T>> {
+    let (x, tape) = x.split_tape();
+    let zeros: Tensor<S, Real, Dev> = x.device().try_zeros_like(x.shape())?;
+    Ok(zeros.try_add(value)?.put_tape(tape))
 }

@@ -1,6 +1,7 @@
 //! The multilayer perceptron.
 
-use super::{Activation, Identity, layer};
+use super::forward_mode::layer_pushforward;
+use super::{Activation, DualPoints, Identity, Pushforward, layer};
 use crate::Result;
 use crate::tensor::{Dev, Points, Real, Source};
 use dfdx::nn::modules::{Linear, Repeated};
@@ -57,6 +58,21 @@ impl<const I: usize, const H: usize, const O: usize, const L: usize, A: Activati
             h = layer::<A, H, H, T>(linear, h)?;
         }
         layer::<Identity, H, O, T>(&self.last, h)
+    }
+}
+
+impl<const I: usize, const H: usize, const O: usize, const L: usize, A, T> Pushforward<I, O, T>
+    for Mlp<I, H, O, L, A>
+where
+    A: Activation,
+    T: Tape<Real, Dev>,
+{
+    fn pushforward(&self, x: DualPoints<I, T>) -> Result<DualPoints<O, T>> {
+        let mut h = layer_pushforward::<A, I, H, T>(&self.first, x)?;
+        for linear in &self.hidden.modules {
+            h = layer_pushforward::<A, H, H, T>(linear, h)?;
+        }
+        layer_pushforward::<Identity, H, O, T>(&self.last, h)
     }
 }
 

@@ -1,11 +1,20 @@
 //! Networks, and derivatives through them.
 
 mod activation;
+mod context;
 mod dual;
+mod forward_mode;
 mod fused;
 mod mlp;
+mod residual_mlp;
 
-pub use activation::{Activation, Identity, Selu, Silu, Sine, Tanh};
+pub use activation::{Activation, Gelu, Identity, LipSwish, Relu, Selu, Silu, Sine, Softplus, Tanh};
+pub use context::{ConcatSquash, sinusoidal_features};
 pub use dual::{Dual, jacobian};
+pub use forward_mode::{
+    DualPoints, Pushforward, exact_trace, hutchinson_trace, jacobian_columns, jacobian_vector_product,
+    layer_pushforward, power_series,
+};
 pub use fused::{Kernel, layer};
 pub use mlp::Mlp;
+pub use residual_mlp::ResidualMlp;

@@ -71,6 +71,66 @@ pub(super) fn selu<const FMA: bool>(x: f32) -> (f32, f32) {
     if x > 0.0 { (LAMBDA * x, LAMBDA) } else { (LAMBDA_ALPHA * m, LAMBDA_ALPHA * e) }
 }
 
+/// max(x, 0), and 1 above 0; NaN passes.
+#[inline(always)]
+pub(super) fn relu(x: f32) -> (f32, f32) {
+    let y = if x < 0.0 { 0.0 } else { x };
+    let above = if x > 0.0 { 1.0 } else { 0.0 };
+    (y, if y.is_nan() { y } else { above })
+}
+
+/// SiLU and its derivative, over 1.1.
+#[inline(always)]
+pub(super) fn lip_swish<const FMA: bool>(x: f32) -> (f32, f32) {
+    const SCALE: f32 = 1.0 / 1.1;
+    let (y, slope) = silu::<FMA>(x);
+    (SCALE * y, SCALE * slope)
+}
+
+/// max(x, 0) + ln(1 + e) with e = exp(−|x|), and 1 / (1 + e) or e / (1 + e).
+#[inline(always)]
+pub(super) fn softplus<const FMA: bool>(x: f32) -> (f32, f32) {
+    let (e, _) = exp_and_expm1::<FMA>(-x.abs());
+    let above = if x < 0.0 { 0.0 } else { x };
+    let s = 1.0 / (1.0 + e);
+    (above + ln_1p_of_unit::<FMA>(e), if x < 0.0 { e * s } else { s })
+}
+
+/// ln(1 + e) for 0 ≤ e ≤ 1: ln(1 + m), or ln 2 + ln(1 + m) with 1 + m = ½ (1 + e), so that −0.293 < m < 0.415.
+#[inline(always)]
+fn ln_1p_of_unit<const FMA: bool>(e: f32) -> f32 {
+    let halved = e > std::f32::consts::SQRT_2 - 1.0;
+    let m = if halved { 0.5 * (e - 1.0) } else { e };
+    let mut p = 7.037_684e-2;
+    p = madd::<FMA>(p, m, -1.151_461e-1);
+    p = madd::<FMA>(p, m, 1.167_699_8e-1);
+    p = madd::<FMA>(p, m, -1.242_014_1e-1);
+    p = madd::<FMA>(p, m, 1.424_932_3e-1);
+    p = madd::<FMA>(p, m, -1.666_805_7e-1);
+    p = madd::<FMA>(p, m, 2.000_071_5e-1);
+    p = madd::<FMA>(p, m, -2.499_999_4e-1);
+    p = madd::<FMA>(p, m, 3.333_333e-1);
+    let square = m * m;
+    let log = madd::<FMA>(square, madd::<FMA>(p, m, -0.5), m);
+    if halved { log + std::f32::consts::LN_2 } else { log }
+}
+
+/// x s with s = 1 / (1 + e⁻ᵘ), u = 2 √(2/π) (x + 0.044715 x³), and s + x s (1 − s) u′ with 1 − s = e⁻ᵘ s.
+#[inline(always)]
+pub(super) fn gelu<const FMA: bool>(x: f32) -> (f32, f32) {
+    const STEEPNESS: f32 = 1.595_769;
+    const CUBE: f32 = 0.044_715;
+    // Beyond ±10, s is 0 or 1 to rounding: clamped, nothing overflows. NaN passes.
+    let above = if x < -10.0 { -10.0 } else { x };
+    let inside = if above > 10.0 { 10.0 } else { above };
+    let square = inside * inside;
+    let u = STEEPNESS * inside * madd::<FMA>(square, CUBE, 1.0);
+    let slope = STEEPNESS * madd::<FMA>(square, 3.0 * CUBE, 1.0);
+    let (e, _) = exp_and_expm1::<FMA>(-u);
+    let s = 1.0 / (1.0 + e);
+    (above * s, madd::<FMA>(inside * slope * s, e * s, s))
+}
+
 /// Up to this |x|, n π/2 is subtracted without an error that counts.
 pub(super) const LARGEST_ANGLE: f32 = 12_800.0;
 

@@ -1,6 +1,6 @@
 //! Activations over whole slices.
 
-use super::functions::{LARGEST_ANGLE, selu, silu, sin_cos, tanh};
+use super::functions::{LARGEST_ANGLE, gelu, lip_swish, relu, selu, silu, sin_cos, softplus, tanh};
 use crate::nn::Kernel;
 
 /// Applies the function to every entry of z; into `slopes`, unless it is empty, its derivatives.
@@ -13,6 +13,13 @@ pub(super) fn activate(kernel: Kernel, z: &mut [f32], slopes: &mut [f32]) {
         (Kernel::Silu, false) => each(z, slopes, silu::<false>),
         (Kernel::Selu, true) => each(z, slopes, selu::<true>),
         (Kernel::Selu, false) => each(z, slopes, selu::<false>),
+        (Kernel::Relu, _) => each(z, slopes, relu),
+        (Kernel::Softplus, true) => each(z, slopes, softplus::<true>),
+        (Kernel::Softplus, false) => each(z, slopes, softplus::<false>),
+        (Kernel::LipSwish, true) => each(z, slopes, lip_swish::<true>),
+        (Kernel::LipSwish, false) => each(z, slopes, lip_swish::<false>),
+        (Kernel::Gelu, true) => each(z, slopes, gelu::<true>),
+        (Kernel::Gelu, false) => each(z, slopes, gelu::<false>),
         (Kernel::Sine { omega }, fma) => sine(omega, z, slopes, fma),
     }
 }

@@ -46,6 +46,14 @@ pub enum Kernel {
         /// Ω.
         omega: f32,
     },
+    /// See [`super::Relu`].
+    Relu,
+    /// See [`super::Softplus`].
+    Softplus,
+    /// See [`super::LipSwish`].
+    LipSwish,
+    /// See [`super::Gelu`].
+    Gelu,
 }
 
 /// y = f(x Wᵀ + b), shape (N, O), for x of shape (N, I).

@@ -1,6 +1,10 @@
 //! Tensors without probability: names for the shapes of this course, where random tensors come from, and what dfdx
 //! lacks.
 
+mod functions;
+
+pub use functions::{log_sum_exp, log1p, softplus, sqrt};
+
 use crate::{Error, Result};
 use dfdx::prelude::{
     AutoDevice, Axis, Const, HasShape, NoneTape, OwnedTape, Rank0, RealizeTo, ReshapeTo, Tape, Tensor,
@@ -169,17 +173,27 @@ pub fn append<const D: usize, const I: usize, T: Tape<Real, Dev>>(
     t: PerPoint,
 ) -> Result<Points<I, T>> {
     const { assert!(I == D + 1, "one coordinate is added") };
+    check_same_batch("a number for each point", x.shape().0, t.shape().0)?;
+    let t = t.try_reshape_like(&(x.shape().0, Const::<1>))?;
+    join(x, t)
+}
+
+/// (x, c): the points with C more coordinates, shape (N, I) with I = D + C.
+///
+/// Errors: [`Error::BatchMismatch`] if there is not one c per point.
+pub fn join<const D: usize, const C: usize, const I: usize, T: Tape<Real, Dev>>(
+    x: Points<D, T>,
+    c: Points<C>,
+) -> Result<Points<I, T>> {
+    const { assert!(I == D + C, "the coordinates of both are joined") };
     let n = x.shape().0;
     check_some("the batch of points", n)?;
-    check_same_batch("a number for each point", n, t.shape().0)?;
-    let misfit = || Error::WrongLength {
-        what: "points with one more coordinate",
-        expected: n * I,
-        found: n * (D + 1),
-    };
+    check_same_batch("a context for each point", n, c.shape().0)?;
+    let misfit =
+        || Error::WrongLength { what: "points with more coordinates", expected: n * I, found: n * (D + C) };
     // Adding constant sizes needs nightly Rust, so they are run-time sizes for the time of the concatenation.
     let x = x.try_realize::<(usize, usize)>().map_err(|_| misfit())?;
-    let t = t.try_reshape_like(&(n, 1usize))?;
-    let both = (x, t).try_concat_along(Axis::<1>)?;
+    let c = c.try_realize::<(usize, usize)>().map_err(|_| misfit())?;
+    let both = (x, c).try_concat_along(Axis::<1>)?;
     both.try_realize::<(usize, Const<I>)>().map_err(|_| misfit())
 }

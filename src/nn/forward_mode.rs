@@ -1,0 +1,255 @@
+//! Forward mode on batches: tangents carried through a map beside its values.
+//!
+//! dfdx computes gradients once: they come without a tape, so a loss cannot contain them. Here derivatives are made of
+//! ordinary operations on the tape, forwards, and reverse mode runs over all of it: the gradient of a divergence, or of
+//! a log-determinant, costs one backward pass (Griewank and Walther 2008, *Evaluating Derivatives*, section 3.1 for
+//! forward mode; Baydin et al. 2018, arXiv:1502.05767, for both).
+
+use super::{Activation, Identity, Kernel, layer};
+use crate::Result;
+use crate::tensor::{Dev, PerPoint, Points, Real, append, check_same_batch, check_some, join};
+use dfdx::nn::modules::Linear;
+use dfdx::prelude::{
+    Axis, Const, HasShape, NoneTape, PermuteTo, PutTape, Rank2, SplitTape, SumTo, Tape, TensorFromVec,
+    TryAdd, TryMatMul, TryMul, ZerosTensor,
+};
+
+/// N points x, and some tangents ẋ at each: directions in which x moves.
+///
+/// There is one tape for all, so that no part of a derivative is lost on the way.
+#[derive(Clone, Debug)]
+pub struct DualPoints<const D: usize, T: Tape<Real, Dev> = NoneTape> {
+    value: Points<D>,
+    tangents: Vec<Points<D>>,
+    tape: T,
+}
+
+/// A differentiable map f, point by point, that carries tangents along.
+///
+/// ```
+/// use pushforward::nn::{Mlp, Tanh, jacobian_vector_product};
+/// use pushforward::tensor::{Real, Source};
+///
+/// let mut source = Source::new(0);
+/// let f = Mlp::<2, 16, 2, 1, Tanh>::new(&source)?;
+/// let (x, v) = (source.normal::<2>(5)?, source.normal::<2>(5)?);
+/// let (_, moved) = jacobian_vector_product(&f, x.clone(), v.clone())?;
+/// let step: Real = 1e-2;
+/// let difference = f.apply(x.clone() + v.clone() * step)? - f.apply(x - v * step)?;
+/// let error = (difference * (0.5 / step) - moved).abs().as_vec().into_iter().fold(0.0, Real::max);
+/// assert!(error < 1e-3, "a central difference is off by about step²");
+/// # Ok::<(), pushforward::Error>(())
+/// ```
+pub trait Pushforward<const I: usize, const O: usize, T: Tape<Real, Dev> = NoneTape> {
+    /// f(x), and J ẋ for every tangent ẋ, with J = ∂f/∂x at x.
+    fn pushforward(&self, x: DualPoints<I, T>) -> Result<DualPoints<O, T>>;
+}
+
+impl<const D: usize, T: Tape<Real, Dev>> DualPoints<D, T> {
+    /// Points and their tangents. Fails where there are no points, or not one tangent per point.
+    pub fn new(value: Points<D, T>, tangents: Vec<Points<D>>) -> Result<Self> {
+        let n = value.shape().0;
+        check_some("the batch of points", n)?;
+        for tangent in &tangents {
+            check_same_batch("a tangent at each point", n, tangent.shape().0)?;
+        }
+        let (value, tape) = value.split_tape();
+        Ok(Self { value, tangents, tape })
+    }
+
+    /// x, shape (N, D).
+    pub fn value(&self) -> &Points<D> {
+        &self.value
+    }
+
+    /// The tangents ẋ, each of shape (N, D).
+    pub fn tangents(&self) -> &[Points<D>] {
+        &self.tangents
+    }
+
+    /// x, the tangents, and the tape of both: put it on what a loss is made of.
+    pub fn into_parts(self) -> (Points<D>, Vec<Points<D>>, T) {
+        (self.value, self.tangents, self.tape)
+    }
+
+    /// (x, c): coordinates c that do not move are added, I = D + C.
+    ///
+    /// Errors: [`crate::Error::BatchMismatch`] if there is not one c per point.
+    pub fn join<const C: usize, const I: usize>(self, context: Points<C>) -> Result<DualPoints<I, T>> {
+        let still: Points<C> = context.device().try_zeros_like(context.shape())?;
+        self.push(|x| join(x, context), |tangent| join(tangent, still.clone()))
+    }
+
+    /// (x, t): one coordinate that does not move is added, I = D + 1.
+    ///
+    /// Errors: [`crate::Error::BatchMismatch`] if there is not one t per point.
+    pub fn append<const I: usize>(self, t: PerPoint) -> Result<DualPoints<I, T>> {
+        let still: PerPoint = t.device().try_zeros_like(t.shape())?;
+        self.push(|x| append(x, t), |tangent| append(tangent, still.clone()))
+    }
+
+    /// One map for the points and a linear one, its derivative, for each tangent; both record on the one tape.
+    pub(super) fn push<const O: usize>(
+        self,
+        value: impl FnOnce(Points<D, T>) -> Result<Points<O, T>>,
+        derivative: impl Fn(Points<D, T>) -> Result<Points<O, T>>,
+    ) -> Result<DualPoints<O, T>> {
+        let (value, mut tape) = value(self.value.put_tape(self.tape))?.split_tape();
+        let mut tangents = Vec::new();
+        for tangent in self.tangents {
+            let (moved, after) = derivative(tangent.put_tape(tape))?.split_tape();
+            tangents.push(moved);
+            tape = after;
+        }
+        Ok(DualPoints { value, tangents, tape })
+    }
+
+    /// The sum of two maps' results, point by point and tangent by tangent. Both must have as many.
+    pub(super) fn plus(self, other: Self) -> Result<Self> {
+        let (value, tape) =
+            self.value.put_tape(self.tape).try_add(other.value.put_tape(other.tape))?.split_tape();
+        let (mut tape, mut tangents) = (tape, Vec::new());
+        for (one, two) in self.tangents.into_iter().zip(other.tangents) {
+            let (sum, after) = one.put_tape(tape).try_add(two)?.split_tape();
+            tangents.push(sum);
+            tape = after;
+        }
+        Ok(Self { value, tangents, tape })
+    }
+
+    /// The same points and tangents again, with an empty tape: what is computed of both goes to [`DualPoints::plus`].
+    pub(super) fn again(&self) -> Self {
+        Self { value: self.value.clone(), tangents: self.tangents.clone(), tape: T::default() }
+    }
+}
+
+/// z = x Wᵀ + b and ż = ẋ Wᵀ, then y = f(z) and ẏ = f′(z) ż.
+pub fn layer_pushforward<A: Activation, const I: usize, const O: usize, T: Tape<Real, Dev>>(
+    linear: &Linear<I, O, Real, Dev>,
+    x: DualPoints<I, T>,
+) -> Result<DualPoints<O, T>> {
+    let z = x.push(
+        |x| layer::<Identity, I, O, T>(linear, x),
+        |tangent| {
+            let weight = linear.weight.retaped::<T>().try_permute::<Rank2<I, O>, _>()?;
+            Ok(tangent.try_matmul(weight)?)
+        },
+    )?;
+    if A::kernel() == Some(Kernel::Identity) {
+        return Ok(z);
+    }
+    activation_pushforward::<A, O, T>(z)
+}
+
+/// f(z), and f′(z) ż for each tangent.
+pub(super) fn activation_pushforward<A: Activation, const D: usize, T: Tape<Real, Dev>>(
+    z: DualPoints<D, T>,
+) -> Result<DualPoints<D, T>> {
+    let (slope, tape) = A::derivative(z.value.clone().put_tape(z.tape))?.split_tape();
+    DualPoints { value: z.value, tangents: z.tangents, tape }
+        .push(A::apply, |tangent| Ok(tangent.try_mul(slope.clone())?))
+}
+
+/// f(x) and J v, the Jacobian at x times a vector.
+///
+/// The second result carries the tape of both: a loss made of the first must use the second, too. Errors:
+/// [`crate::Error::BatchMismatch`] if there is not one v per point.
+pub fn jacobian_vector_product<const I: usize, const O: usize, T: Tape<Real, Dev>>(
+    f: &impl Pushforward<I, O, T>,
+    x: Points<I, T>,
+    v: Points<I>,
+) -> Result<(Points<O, T>, Points<O, T>)> {
+    let (value, mut tangents, tape) = f.pushforward(DualPoints::new(x, vec![v])?)?.into_parts();
+    let product = tangents.swap_remove(0);
+    Ok((value.put_tape(T::default()), product.put_tape(tape)))
+}
+
+/// f(x) and the columns of the Jacobian J = ∂f/∂x, as tangents: the derivatives by x₁, …, x_I.
+pub fn jacobian_columns<const I: usize, const O: usize, T: Tape<Real, Dev>>(
+    f: &impl Pushforward<I, O, T>,
+    x: Points<I, T>,
+) -> Result<DualPoints<O, T>> {
+    let axes = (0..I).map(|i| axis(&x, i)).collect::<Result<_>>()?;
+    f.pushforward(DualPoints::new(x, axes)?)
+}
+
+/// f(x) and tr J, shape (N,), exactly: one tangent per coordinate.
+///
+/// The second result carries the tape of both: a loss made of the first must use the second, too.
+///
+/// ```
+/// use pushforward::nn::{Mlp, Tanh, exact_trace, hutchinson_trace};
+/// use pushforward::tensor::{Source, values};
+///
+/// let mut source = Source::new(0);
+/// let f = Mlp::<3, 16, 3, 1, Tanh>::new(&source)?;
+/// let x = source.points(&vec![[0.1, 0.2, 0.3]; 20_000])?;
+/// let exact = values(&exact_trace(&f, x.clone())?.1)[0];
+/// let noise = source.normal::<3>(20_000)?;
+/// let estimates = values(&hutchinson_trace(&f, x, noise)?.1);
+/// let mean = estimates.iter().sum::<pushforward::tensor::Real>() / 20_000.0;
+/// assert!((mean - exact).abs() < 0.02, "estimates that deviate by less than 0.7 have a mean of 20,000 that deviates by 0.005");
+/// # Ok::<(), pushforward::Error>(())
+/// ```
+pub fn exact_trace<const D: usize, T: Tape<Real, Dev>>(
+    f: &impl Pushforward<D, D, T>,
+    x: Points<D, T>,
+) -> Result<(Points<D, T>, PerPoint<T>)> {
+    let axes: Vec<Points<D>> = (0..D).map(|i| axis(&x, i)).collect::<Result<_>>()?;
+    let zeros: PerPoint = x.device().try_zeros_like(&(x.shape().0,))?;
+    let (value, tangents, tape) = f.pushforward(DualPoints::new(x, axes.clone())?)?.into_parts();
+    let mut trace = zeros.put_tape(tape);
+    for (column, axis) in tangents.into_iter().zip(axes) {
+        trace = trace.try_add(dot(column.put_tape(T::default()), axis)?)?;
+    }
+    Ok((value.put_tape(T::default()), trace))
+}
+
+/// f(x) and εᵀ J ε, shape (N,): its mean over noise ε with E[ε εᵀ] = I is tr J (Hutchinson 1990; Grathwohl et al. 2018,
+/// arXiv:1810.01367, section 3.1).
+///
+/// The second result carries the tape of both: a loss made of the first must use the second, too. Errors:
+/// [`crate::Error::BatchMismatch`] if there is not one ε per point.
+pub fn hutchinson_trace<const D: usize, T: Tape<Real, Dev>>(
+    f: &impl Pushforward<D, D, T>,
+    x: Points<D, T>,
+    noise: Points<D>,
+) -> Result<(Points<D, T>, PerPoint<T>)> {
+    let (value, product) = jacobian_vector_product(f, x, noise.clone())?;
+    Ok((value, dot(product, noise)?))
+}
+
+/// Σₖ cₖ vᵀ Jᵏ v over k = 1, …, K, shape (N,), for K coefficients: with cₖ = (−1)ᵏ⁺¹ / k the beginning of
+/// vᵀ ln(I + J) v (Chen et al. 2019, arXiv:1906.02735, section 3.1).
+///
+/// Errors: [`crate::Error::BatchMismatch`] if there is not one v per point.
+pub fn power_series<const D: usize, T: Tape<Real, Dev>>(
+    f: &impl Pushforward<D, D, T>,
+    x: Points<D, T>,
+    v: Points<D>,
+    coefficients: &[Real],
+) -> Result<PerPoint<T>> {
+    let (point, mut tape) = x.split_tape();
+    let mut power = v.clone();
+    let mut sum: PerPoint = point.device().try_zeros_like(&(point.shape().0,))?;
+    for coefficient in coefficients {
+        let dual = DualPoints::new(point.clone().put_tape(tape), vec![power])?;
+        let (_, mut tangents, after) = f.pushforward(dual)?.into_parts();
+        power = tangents.swap_remove(0);
+        let term = dot(power.clone().put_tape(after), v.clone())?.try_mul(*coefficient)?;
+        (sum, tape) = term.try_add(sum)?.split_tape();
+    }
+    Ok(sum.put_tape(tape))
+}
+
+/// Σᵢ aᵢ bᵢ for each point.
+fn dot<const D: usize, T: Tape<Real, Dev>>(a: Points<D, T>, b: Points<D>) -> Result<PerPoint<T>> {
+    Ok(a.try_mul(b)?.try_sum::<(usize,), Axis<1>>()?)
+}
+
+/// The unit vector along one axis, at each point.
+fn axis<const D: usize, T: Tape<Real, Dev>>(x: &Points<D, T>, i: usize) -> Result<Points<D>> {
+    let n = x.shape().0;
+    let entries = (0..n * D).map(|place| if place % D == i { 1.0 } else { 0.0 }).collect();
+    Ok(x.device().try_tensor_from_vec(entries, (n, Const::<D>))?)
+}
