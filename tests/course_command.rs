@@ -66,7 +66,7 @@ fn help_names_every_command_and_hides_the_kernel() -> Outcome {
     let output = Place::new()?.course(&["--help"])?;
     let text = String::from_utf8(output.stdout)?;
     assert!(output.status.success());
-    for command in ["lab", "check", "book"] {
+    for command in ["lab", "check", "book", "measure", "notebooks", "cuda"] {
         assert!(text.contains(&format!("\n  {command} ")), "{text}");
     }
     assert!(!text.contains("\n  kernel"), "{text}");
@@ -209,5 +209,17 @@ fn a_build_script_names_what_it_reads() -> Outcome {
     // Else cargo rebuilds the library under running kernels whenever a notebook is saved.
     let script = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("build.rs"))?;
     assert!(script.contains("rerun-if-changed"));
+    Ok(())
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn a_gpu_that_is_no_compute_capability_is_refused_with_an_example() -> Outcome {
+    for wrong in ["90", "nine", "9.", ""] {
+        let output = Place::new()?.course(&["cuda", "--gpu", wrong])?;
+        assert!(!output.status.success());
+        assert!(sentence(&output).contains("9.0 for example"), "{}", sentence(&output));
+        assert!(output.stdout.is_empty(), "nothing that a shell would take for settings");
+    }
     Ok(())
 }

@@ -5,6 +5,7 @@ mod chapter;
 mod check;
 mod check_report;
 mod child;
+mod cuda;
 mod home;
 mod kernel;
 mod lab;
@@ -44,6 +45,8 @@ enum Command {
     Notebooks(notebook::Options),
     /// Time the course's computations: the numbers that the book and the README quote.
     Measure(measure::Options),
+    /// Make the CUDA toolkit that a build with `--features cuda` needs, and print what the shell must know of it.
+    Cuda(cuda::Options),
     /// What Jupyter starts for a notebook.
     #[command(hide = true)]
     Kernel(kernel::Options),
@@ -71,6 +74,7 @@ fn dispatch(command: Command) -> Result<ExitCode, Problem> {
         Command::Book(options) => book::run(&options),
         Command::Notebooks(options) => notebook::run(&options),
         Command::Measure(options) => measure::run(&options),
+        Command::Cuda(options) => cuda::run(&options),
         Command::Kernel(options) => kernel::run(&options),
     }
 }

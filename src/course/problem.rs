@@ -68,6 +68,12 @@ pub(crate) enum Problem {
     NoCase { asked: String, known: String },
     #[error("the threads could not be started: {0}")]
     Threads(String),
+    #[error(
+        "NVIDIA's packages are for Linux on x86-64; elsewhere install the CUDA toolkit from developer.nvidia.com and set CUDA_PATH to its folder"
+    )]
+    NoCudaPackages,
+    #[error("{0} is not a compute capability; give it as NVIDIA writes it, 8.0 or 9.0 for example")]
+    BadCapability(String),
     #[error(transparent)]
     Course(#[from] pushforward::Error),
     #[error("{path}: {source}")]
