@@ -157,7 +157,7 @@ mod numbers {
 mod numbers {
     use crate::Result;
     use crate::tensor::{Dev, Gradients, Real};
-    use dfdx::prelude::{AsArray, Backward, Shape, SumTo, Tensor, TensorFromVec, Trace, TryMul, TrySub};
+    use dfdx::prelude::{AsArray, Backward, HasShape, Shape, SumTo, Tensor, TensorFromVec, Trace, TryMul};
 
     pub(super) fn squares<S: Shape>(gradients: &mut Gradients, of: &Tensor<S, Real, Dev>) -> Result<f64> {
         gradients.try_alloc_for(of)?;
