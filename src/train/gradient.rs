@@ -106,16 +106,21 @@ mod numbers {
     use crate::tensor::{Dev, Gradients, Real};
     use dfdx::prelude::{Shape, Tensor};
 
-    /// Σ gᵢ² of one parameter. Eight sums go side by side, which is what a processor can do at once.
+    /// Σ gᵢ² of one parameter.
     pub(super) fn squares<S: Shape>(gradients: &mut Gradients, of: &Tensor<S, Real, Dev>) -> Result<f64> {
-        let (eights, rest) = gradients.get_or_alloc_mut(of)?.as_chunks::<8>();
+        Ok(sum_of_squares(gradients.get_or_alloc_mut(of)?))
+    }
+
+    /// Eight sums go side by side, which is what a processor can do at once.
+    fn sum_of_squares(numbers: &[Real]) -> f64 {
+        let (eights, rest) = numbers.as_chunks::<8>();
         let mut sums = [0.0; 8];
         for eight in eights {
             for (sum, g) in sums.iter_mut().zip(eight) {
                 *sum += square(*g);
             }
         }
-        Ok(sums.iter().sum::<f64>() + rest.iter().map(|g| square(*g)).sum::<f64>())
+        sums.iter().sum::<f64>() + rest.iter().map(|g| square(*g)).sum::<f64>()
     }
 
     #[allow(clippy::useless_conversion, reason = "with the feature `f64` a Real is an f64")]
