@@ -78,6 +78,16 @@ pub enum Error {
         /// The loss found there.
         loss: Real,
     },
+    /// Training met a gradient that is NaN or infinite.
+    #[error(
+        "the norm of the gradient is {norm} at step {step}: look for the derivative of a root, a logarithm or a division at 0, or lower the learning rate"
+    )]
+    GradientNotFinite {
+        /// The step, counted from 0.
+        step: usize,
+        /// The norm found there.
+        norm: f64,
+    },
     /// The loss was computed without the gradients that training gave to it.
     #[error(
         "{tensors} parameter tensors have no gradient: compute the loss from a tensor that was traced with the gradients and went through the whole model"
@@ -93,6 +103,20 @@ pub enum Error {
         path: String,
         /// What is wrong with it and what was expected.
         problem: String,
+    },
+    /// A checkpoint was written by a run with other settings.
+    #[error(
+        "{path}: this checkpoint is of a run with {setting} = {then}, and now {setting} is {now}: go on with the setting that it was written with, or start anew with another path"
+    )]
+    OtherRun {
+        /// The file.
+        path: String,
+        /// The setting that differs.
+        setting: &'static str,
+        /// Its value in the file.
+        then: String,
+        /// Its value now.
+        now: String,
     },
     /// A file could not be read or written.
     #[error("{path}: {source}")]

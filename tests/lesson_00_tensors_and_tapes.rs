@@ -202,7 +202,8 @@ fn trained(steps: usize, learning_rate: f64, schedule: Schedule) -> Result<Mlp<1
     let x: Points<1> = (source.uniform(256)? * 4.0 - 2.0).reshape_like(&(256, Const));
     let y: Points<1> = (x.clone() * 4.0).sin() + x.clone() * 0.5;
     let mut network = Mlp::new(&source)?;
-    let training = Training { steps, learning_rate, schedule, progress: Progress::Silent };
+    let training =
+        Training { steps, learning_rate, schedule, progress: Progress::Silent, ..Training::default() };
     train(&mut network, &training, |network: &Mlp<1, 32, 1, 1, Tanh>, gradients| {
         let answer = network.apply(x.clone().traced(gradients))?;
         Ok((answer - y.clone()).square().mean())

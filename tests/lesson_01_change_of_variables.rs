@@ -213,14 +213,20 @@ fn training_an_affine_flow_finds_the_gaussian_of_the_sample_moments() {
         .map(|[a, b]| [1.5 * a + 2.0, 0.8 * a + 0.4 * b - 1.0])
         .collect();
     let mut bijection = Affine::<2>::identity(&source).unwrap();
-    let training =
-        Training { steps: 1500, learning_rate: 0.02, schedule: Schedule::Cosine, progress: Progress::Silent };
+    let training = Training {
+        steps: 1500,
+        learning_rate: 0.02,
+        schedule: Schedule::Cosine,
+        progress: Progress::Silent,
+        ..Training::default()
+    };
     let x = source.points(&data).unwrap();
     let losses = train(&mut bijection, &training, |bijection, gradients| {
         let flow = Flow { bijection: bijection.clone(), base: StandardNormal };
         negative_log_likelihood(&flow, x.clone(), gradients)
     })
-    .unwrap();
+    .unwrap()
+    .losses;
     // The least negative log-likelihood of a Gaussian is ½ log det(2π e S) with the sample covariance S.
     let n = data.len() as f64;
     let mean: [f64; 2] = std::array::from_fn(|i| data.iter().map(|x| f64::from(x[i])).sum::<f64>() / n);

@@ -113,7 +113,13 @@ fn the_cosine_schedule_falls_from_one_to_zero() {
     let source = Source::new(0);
     let moved = |schedule: Schedule, steps: usize| {
         let mut model = Affine::<1>::identity(&source).unwrap();
-        let training = Training { steps, learning_rate: 0.001, schedule, progress: Progress::Silent };
+        let training = Training {
+            steps,
+            learning_rate: 0.001,
+            schedule,
+            progress: Progress::Silent,
+            ..Training::default()
+        };
         let x = source.points(&[[0.0]]).unwrap();
         train(&mut model, &training, |model, gradients| {
             let (z, _) = model.forward(x.clone().traced(gradients))?;
@@ -169,6 +175,7 @@ fn training_twice_from_one_seed_gives_the_same_numbers() {
             flow_matching_loss(field, StraightPath::default().sample(x_0, x_1, t)?, gradients)
         })
         .unwrap()
+        .losses
     };
     let losses = run();
     assert_eq!(losses, run());

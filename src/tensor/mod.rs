@@ -65,6 +65,15 @@ impl Source {
         Self { device: Dev::seed_from_u64(seed), rng: StdRng::seed_from_u64(seed) }
     }
 
+    /// From here on the source gives the numbers of one step of a run, whatever was drawn before. Different seeds and
+    /// steps are different keys of the generator, a stream cipher. The device is not changed.
+    pub(crate) fn restart(&mut self, seed: u64, step: u64) {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        key[8..16].copy_from_slice(&step.to_le_bytes());
+        self.rng = StdRng::from_seed(key);
+    }
+
     /// The device on which this source makes its tensors; dfdx's own initialisations draw from the same seed.
     pub fn device(&self) -> &Dev {
         &self.device
