@@ -7,12 +7,13 @@
 
 The first run makes a Python environment of its own beside this file (several gigabytes: PyTorch). Each round runs the
 course and then PyTorch, once per number of threads, so that both meet the same neighbours. Of each setting (threads, and
-PyTorch's ways to do the same) the median over the rounds counts, and of each side its best setting.
+PyTorch's ways to do the same, and its instructions) the median over the rounds counts, and of each side its best setting.
 """
 
 import argparse
 import json
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -35,6 +36,9 @@ CASES = [
     "sample/w256_silu_fixed/n10000/euler100",
 ]
 """The word before the first stroke is the peer's program."""
+
+WIDTHS = ["default", "avx2"] if platform.machine() in ("x86_64", "AMD64") else ["default"]
+"""PyTorch's vector instructions: on some processors its functions for the widest are slower than those for AVX2."""
 
 CHECKS = {"mean_abs_x1": 1e-4}
 """Numbers on which both sides must agree, and how closely."""
@@ -83,28 +87,35 @@ def course():
     return ROOT / target / "release" / ("course.exe" if os.name == "nt" else "course")
 
 
-def figures(command):
+def figures(command, changes):
     """The figures that a program prints, one line of JSON each."""
-    output = subprocess.run(command, check=True, cwd=HERE, stdout=subprocess.PIPE, text=True).stdout
-    return [json.loads(line) for line in output.splitlines()]
+    environment = {**os.environ, **changes}
+    done = subprocess.run(command, check=True, cwd=HERE, env=environment, stdout=subprocess.PIPE, text=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def runs(case, threads, binary, python):
+    """The programs of one round: side, words of the setting, command, changes of the environment, threads."""
+    peer = [python, f"{case.partition('/')[0]}.py", case]
+    for count in threads:
+        yield "ours", [], [binary, "measure", case, "--json", "--threads", str(count)], {}, count
+        for width in WIDTHS:
+            changes = {} if width == "default" else {"ATEN_CPU_CAPABILITY": width}
+            yield "theirs", [width], [*peer, "--threads", str(count)], changes, count
 
 
 def measure(case, rounds, threads, binary, python):
     """The values of each round: {side: {metric: {setting: [value, ...]}}}."""
-    sides = {
-        "ours": [binary, "measure", case, "--json"],
-        "theirs": [python, f"{case.partition('/')[0]}.py", case],
-    }
-    found = {side: defaultdict(lambda: defaultdict(list)) for side in sides}
+    found = {side: defaultdict(lambda: defaultdict(list)) for side in ("ours", "theirs")}
     for turn in range(rounds):
-        for count in threads:
-            for side, command in sides.items():
-                tell(f"{case}: round {turn + 1} of {rounds}, {side}, threads: {count}")
-                for figure in figures([*command, "--threads", str(count)]):
-                    # A case's name may be the beginning of another's.
-                    if figure["case"] == case:
-                        setting = f"{figure.get('mode', '')} {count}".strip()
-                        found[side][figure["metric"]][setting].append(figure["value"])
+        for side, words, command, changes, count in runs(case, threads, binary, python):
+            tell(" ".join([case, f"round {turn + 1} of {rounds}:", side, *words, str(count)]))
+            for figure in figures(command, changes):
+                # A case's name may be the beginning of another's: b256 of b2560.
+                if figure["case"] == case:
+                    mode = [figure["mode"]] if "mode" in figure else []
+                    setting = " ".join([*mode, *words, str(count)])
+                    found[side][figure["metric"]][setting].append(figure["value"])
     return found
 
 
@@ -144,7 +155,7 @@ def disagreements(case, found):
 
 def table(rows):
     """The rows as a Markdown table."""
-    yield "| case | unit | course (threads) | PyTorch (mode and threads) | times as fast |"
+    yield "| case | unit | course (threads) | PyTorch (mode, instructions, threads) | times as fast |"
     yield "|---|---|---|---|---|"
     for row in rows:
         ours = f"{row['ours']:.1f} ({row['our_setting']})"

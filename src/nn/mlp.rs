@@ -1,5 +1,7 @@
 //! The multilayer perceptron.
 
+#[cfg(not(any(feature = "f64", feature = "cuda")))]
+use super::fused;
 use super::{Activation, Identity, layer};
 use crate::Result;
 use crate::tensor::{Dev, Points, Real, Source};
@@ -52,11 +54,25 @@ impl<const I: usize, const H: usize, const O: usize, const L: usize, A: Activati
 
     /// y, shape (N, O), for x of shape (N, I).
     pub fn apply<T: Tape<Real, Dev>>(&self, x: Points<I, T>) -> Result<Points<O, T>> {
+        #[cfg(not(any(feature = "f64", feature = "cuda")))]
+        if let (false, Some(kernel)) = (T::OWNS_TAPE, A::kernel()) {
+            return fused::layers(&self.dense_layers(kernel)?, x);
+        }
         let mut h = layer::<A, I, H, T>(&self.first, x)?;
         for linear in &self.hidden.modules {
             h = layer::<A, H, H, T>(linear, h)?;
         }
         layer::<Identity, H, O, T>(&self.last, h)
+    }
+
+    #[cfg(not(any(feature = "f64", feature = "cuda")))]
+    fn dense_layers(&self, kernel: super::Kernel) -> Result<Vec<fused::Dense>> {
+        let mut layers = vec![fused::dense(kernel, &self.first)?];
+        for linear in &self.hidden.modules {
+            layers.push(fused::dense(kernel, linear)?);
+        }
+        layers.push(fused::dense(super::Kernel::Identity, &self.last)?);
+        Ok(layers)
     }
 }
 
