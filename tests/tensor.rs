@@ -6,7 +6,7 @@ mod common;
 use common::laws::{ROUNDING, close};
 use dfdx::prelude::{Backward, Rank0, SumTo, Trace, TrySub, ZeroGrads};
 use pushforward::dfdx;
-use pushforward::nn::{ConcatSquash, Mlp, ResidualMlp, Silu, Tanh, sinusoidal_features};
+use pushforward::nn::{ConcatSquash, Mlp, ResidualMlp, Silu, Tanh, parameters, sinusoidal_features};
 use pushforward::tensor::{
     PerPoint, Points, Real, Recording, Source, append, join, log_sum_exp, log1p, rows, softplus, sqrt,
 };
@@ -142,14 +142,14 @@ fn networks_compute_their_formulas() {
     let reader = |list: Vec<Real>| Reader(list.into_iter());
 
     let mlp = Mlp::<2, 4, 3, 1, Tanh>::new(&source).unwrap();
-    let mut r = reader(common::parameters(&mlp));
+    let mut r = reader(parameters(&mlp).unwrap());
     let h = each(r.linear(&x0, 4, true), f64::tanh);
     let h = each(r.linear(&h, 4, true), f64::tanh);
     let expected = r.linear(&h, 3, true);
     compare("mlp", &expected, rows(&mlp.apply(x.clone()).unwrap())[0]);
 
     let residual = ResidualMlp::<2, 4, 3, 1, Silu>::new(&source).unwrap();
-    let mut r = reader(common::parameters(&residual));
+    let mut r = reader(parameters(&residual).unwrap());
     let h = r.linear(&x0, 4, true);
     let inside = each(r.linear(&h, 4, true), |x| x / (1.0 + (-x).exp()));
     let step = r.linear(&inside, 4, true);
@@ -158,7 +158,7 @@ fn networks_compute_their_formulas() {
     compare("residual", &expected, rows(&residual.apply(x.clone()).unwrap())[0]);
 
     let squash = ConcatSquash::<2, 3, 4, 3, 0, Tanh>::new(&source).unwrap();
-    let mut r = reader(common::parameters(&squash));
+    let mut r = reader(parameters(&squash).unwrap());
     let mut squashed = |x: &[f64], outputs: usize| -> Vec<f64> {
         let z = r.linear(x, outputs, true);
         let gate = each(r.linear(&c0, outputs, true), |u| 1.0 / (1.0 + (-u).exp()));

@@ -3,13 +3,13 @@
 
 mod common;
 
-use common::{gradients, parameters, set_parameters};
+use common::gradients;
 use pushforward::dfdx::nn::modules::Linear;
 use pushforward::dfdx::prelude::{
     AsArray, Backward, BuildModule, LoadFromSafetensors, MeanTo, SaveToSafetensors, SumTo, TensorFrom, Trace,
     TryMul, ZeroGrads,
 };
-use pushforward::nn::{Mlp, Tanh};
+use pushforward::nn::{Mlp, Tanh, parameters, set_parameters};
 use pushforward::tensor::{Dev, Gradients, Loss, Points, Real, Source};
 use pushforward::train::{
     Checkpoint, Progress, Schedule, Trained, Training, clip, gradient_norm, load, save, train,
@@ -51,7 +51,7 @@ fn regression(network: &Network, gradients: Gradients, source: &mut Source) -> R
 }
 
 fn bits(model: &Network) -> Vec<u64> {
-    parameters(model).into_iter().map(|p| f64::from(p).to_bits()).collect()
+    parameters(model).unwrap().into_iter().map(|p| f64::from(p).to_bits()).collect()
 }
 
 /// The largest difference, relative to 1.
@@ -128,7 +128,7 @@ type Three = Linear<2, 1, Real, Dev>;
 fn trained(training: &Training, a: [Real; 3], start: [Real; 3]) -> (Vec<Real>, Vec<Real>) {
     let source = Source::new(0);
     let mut model: Three = BuildModule::build(source.device());
-    set_parameters(&mut model, &start);
+    set_parameters(&mut model, &start).unwrap();
     let (a_w, a_b) = (source.device().tensor([[a[0], a[1]]]), source.device().tensor([a[2]]));
     let trained = train(&mut model, training, |model, gradients| {
         let w = (model.weight.clone().traced(gradients).square() * a_w.clone()).sum();
@@ -136,7 +136,7 @@ fn trained(training: &Training, a: [Real; 3], start: [Real; 3]) -> (Vec<Real>, V
         Ok((w + b) * 0.5)
     })
     .unwrap();
-    (parameters(&model), parameters(&trained.average))
+    (parameters(&model).unwrap(), parameters(&trained.average).unwrap())
 }
 
 #[test]
@@ -460,10 +460,10 @@ fn a_checkpoint_of_another_run_is_refused_and_changes_nothing() {
     refuse(&t(), &checkpoint, "not a checkpoint");
     fs::write(&path, &file).unwrap();
     let mut wider = Mlp::<2, 6, 1, 1, Tanh>::new(&Source::new(0)).unwrap();
-    let other = parameters(&wider);
+    let other = parameters(&wider).unwrap();
     let found = train_resumable(&mut wider, &training, &checkpoint, |_, _, _| unreachable!());
     assert!(matches!(found, Err(Error::BadFile { problem, .. }) if problem.contains("another model")));
-    assert_eq!(parameters(&wider), other);
+    assert_eq!(parameters(&wider).unwrap(), other);
     assert!(fs::read(&path).unwrap() == file, "and the file is as it was");
 }
 

@@ -6,6 +6,7 @@ mod dual;
 mod forward_mode;
 mod fused;
 mod mlp;
+mod parameters;
 mod residual_mlp;
 
 pub use activation::{Activation, Gelu, Identity, LipSwish, Relu, Selu, Silu, Sine, Softplus, Tanh};
@@ -17,4 +18,5 @@ pub use forward_mode::{
 };
 pub use fused::{Kernel, layer};
 pub use mlp::Mlp;
+pub use parameters::{parameters, set_parameters};
 pub use residual_mlp::ResidualMlp;

@@ -1,10 +1,11 @@
 //! What is true of every bijection, density, field and path.
 
-use super::{gradients, parameters, set_parameters};
+use super::gradients;
 use dfdx::prelude::{Backward, MeanTo, SumTo, TensorCollection, Trace, TryAdd, TryMul, ZeroGrads};
 use pushforward::Result;
 use pushforward::change_of_variables::{Bijection, Density, log_abs_det, numeric_jacobian};
 use pushforward::dfdx;
+use pushforward::nn::{parameters, set_parameters};
 use pushforward::tensor::{Loss, PerPoint, Points, Real, Recording, Source, rows};
 
 /// How far computed numbers of size 1 may be apart after some tens of roundings.
@@ -81,13 +82,13 @@ pub fn parameter_gradients<M: TensorCollection<Real, dfdx::prelude::AutoDevice>>
     let found = gradients(&model, &loss(&model, model.alloc_grads()).unwrap().backward());
     assert!(found.iter().all(|g| g.is_finite()), "{name}: gradients are finite");
     assert!(found.iter().any(|g| *g != 0.0), "{name}: some gradient is not zero");
-    let start = parameters(&model);
+    let start = parameters(&model).unwrap();
     for (i, found) in found.into_iter().enumerate() {
         let step = Real::EPSILON.cbrt() * start[i].abs().max(1.0);
         let [above, below] = [step, -step].map(|step| {
             let mut moved = start.clone();
             moved[i] += step;
-            set_parameters(&mut model, &moved);
+            set_parameters(&mut model, &moved).unwrap();
             let value = loss(&model, model.alloc_grads()).unwrap();
             f64::from(dfdx::prelude::AsArray::array(&value))
         });

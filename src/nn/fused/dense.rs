@@ -60,6 +60,34 @@ impl Dense {
         activate(self.kernel, y, slopes);
     }
 
+    /// y of layers one after the other: each tile of rows goes through all of them while it is in the cache.
+    pub(super) fn forward_all(layers: &[Dense], x: &[f32], rows: usize) -> Vec<f32> {
+        keep_freed_memory();
+        let inputs = layers.first().map_or(0, |layer| layer.inputs);
+        let outputs = layers.last().map_or(0, |layer| layer.outputs);
+        let parts = layers.iter().map(|layer| layer.split(rows).parts).max().unwrap_or(1);
+        let split = Split::new(rows, if parts > 1 { parts.max(rows / TILE) } else { 1 });
+        let mut y = vec![0.0; rows * outputs];
+        let tiles = x.chunks(split.entries(inputs)).zip(y.chunks_mut(split.entries(outputs)));
+        share(tiles.collect(), |(x, y)| Self::forward_tile(layers, x, y));
+        y
+    }
+
+    fn forward_tile(layers: &[Dense], x: &[f32], y: &mut [f32]) {
+        let Some((last, before)) = layers.split_last() else { return };
+        let rows = y.len() / last.outputs;
+        let widest = before.iter().map(|layer| layer.outputs).max().unwrap_or(0);
+        let (mut from, mut to) = (vec![0.0; rows * widest], vec![0.0; rows * widest]);
+        let mut input = x;
+        for layer in before {
+            let output = &mut to[..rows * layer.outputs];
+            layer.forward_part(input, output, &mut []);
+            std::mem::swap(&mut from, &mut to);
+            input = &from[..rows * layer.outputs];
+        }
+        last.forward_part(input, y, &mut []);
+    }
+
     /// With dz = dy · f′: dW += dzᵀ x, db += the sum of the rows of dz, dx += dz W.
     pub(super) fn backward(&self, mut saved: Saved, dy: &[f32], sums: Sums) {
         let split = self.split(dy.len() / self.outputs.max(1));
@@ -103,9 +131,7 @@ impl Dense {
         // An activation takes about as long as this many multiplications.
         const ACTIVATION: usize = 16;
         let work = rows * self.outputs * (self.inputs + ACTIVATION);
-        let parts = (work / GRAIN).min(rows / FEWEST_ROWS).clamp(1, MOST_PARTS);
-        let rows = rows.div_ceil(parts).max(1);
-        Split { parts, rows }
+        Split::new(rows, (work / GRAIN).min(rows / FEWEST_ROWS).clamp(1, MOST_PARTS))
     }
 }
 
@@ -118,7 +144,14 @@ const FEWEST_ROWS: usize = 64;
 /// More parts cost more sums of dW.
 const MOST_PARTS: usize = 8;
 
+/// So many rows of a network's layers, 256 wide, stay in a core's cache.
+const TILE: usize = 256;
+
 impl Split {
+    fn new(rows: usize, parts: usize) -> Self {
+        Self { parts, rows: rows.div_ceil(parts).max(1) }
+    }
+
     /// How many numbers a part has of a matrix with so many columns.
     fn entries(&self, columns: usize) -> usize {
         (self.rows * columns).max(1)

@@ -9,6 +9,7 @@
 //!   backwards there is one pass for dz and one for each sum.
 //! - The activations are polynomials without branches, compiled for the widest vectors that the processor has, instead
 //!   of calls of the C library, one number at a time.
+//! - Where no tape records, a network's layers are one operation, and each tile of rows goes through all of them at once.
 //! - Products are those of the library gemm. A large batch is split among threads by rows.
 //! - The code that does the work is not generic: a notebook, whose cells are not optimised, calls what was optimised
 //!   with this crate.
@@ -29,6 +30,9 @@ mod functions;
 mod kernel;
 #[cfg(not(any(feature = "f64", feature = "cuda")))]
 mod product;
+
+#[cfg(not(any(feature = "f64", feature = "cuda")))]
+use dense::Dense;
 
 /// An activation that a layer computes together with its linear part.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -104,7 +108,52 @@ pub fn layer<A: Activation, const I: usize, const O: usize, T: Tape<Real, Dev>>(
     }
 }
 
-/// The glue between dfdx's tape and [`dense::Dense`].
+/// All layers of a network, if they can be one operation: never here.
+#[cfg(any(feature = "f64", feature = "cuda"))]
+pub(super) fn at_once<A: Activation, const I: usize, const H: usize, const O: usize, T: Tape<Real, Dev>>(
+    _: &Linear<I, H, Real, Dev>,
+    _: &[Linear<H, H, Real, Dev>],
+    _: &Linear<H, O, Real, Dev>,
+    _: &Points<I, T>,
+) -> Result<Option<Points<O, T>>> {
+    Ok(None)
+}
+
+/// All layers of a network, if they can be one operation: where no tape records, what lies between them is not kept.
+#[cfg(not(any(feature = "f64", feature = "cuda")))]
+pub(super) fn at_once<A: Activation, const I: usize, const H: usize, const O: usize, T: Tape<Real, Dev>>(
+    first: &Linear<I, H, Real, Dev>,
+    hidden: &[Linear<H, H, Real, Dev>],
+    last: &Linear<H, O, Real, Dev>,
+    x: &Points<I, T>,
+) -> Result<Option<Points<O, T>>> {
+    use dfdx::prelude::{Const, HasShape, NoneTape, PutTape, ReshapeTo, TensorFromVec};
+    let (false, Some(kernel)) = (T::OWNS_TAPE, A::kernel()) else { return Ok(None) };
+    let mut layers = vec![Dense::new(kernel, first)?];
+    for linear in hidden {
+        layers.push(Dense::new(kernel, linear)?);
+    }
+    layers.push(Dense::new(Kernel::Identity, last)?);
+    let n = x.shape().0;
+    let mut input = vec![0.0; n * I];
+    x.retaped::<NoneTape>().try_contiguous()?.copy_into(&mut input);
+    let y = Dense::forward_all(&layers, &input, n);
+    Ok(Some(x.device().try_tensor_from_vec(y, (n, Const::<O>))?.put_tape(T::default())))
+}
+
+#[cfg(not(any(feature = "f64", feature = "cuda")))]
+impl Dense {
+    /// A layer with its parameters copied out of their tensors.
+    fn new<const I: usize, const O: usize>(kernel: Kernel, linear: &Linear<I, O, Real, Dev>) -> Result<Self> {
+        use dfdx::prelude::ReshapeTo;
+        let mut dense = Self { inputs: I, outputs: O, kernel, weight: vec![0.0; O * I], bias: vec![0.0; O] };
+        linear.weight.clone().try_contiguous()?.copy_into(&mut dense.weight);
+        linear.bias.clone().try_contiguous()?.copy_into(&mut dense.bias);
+        Ok(dense)
+    }
+}
+
+/// The glue between dfdx's tape and [`Dense`].
 #[cfg(not(any(feature = "f64", feature = "cuda")))]
 fn fused<const I: usize, const O: usize, T: Tape<Real, Dev>>(
     kernel: Kernel,
@@ -121,8 +170,7 @@ fn fused<const I: usize, const O: usize, T: Tape<Real, Dev>>(
     let n = x.shape().0;
     let mut input = vec![0.0; n * I];
     x.copy_into(&mut input);
-    let mut dense =
-        dense::Dense { inputs: I, outputs: O, kernel, weight: vec![0.0; O * I], bias: vec![0.0; O] };
+    let mut dense = Dense { inputs: I, outputs: O, kernel, weight: vec![0.0; O * I], bias: vec![0.0; O] };
     weight.copy_into(&mut dense.weight);
     bias.copy_into(&mut dense.bias);
 
