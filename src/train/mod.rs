@@ -124,7 +124,8 @@ pub fn train<M: TensorCollection<Real, Dev> + Clone>(
 /// has the whole time again).
 ///
 /// `loss` draws its random numbers from the source that it is given: step k of a run draws the numbers that belong to
-/// the run's seed and k. What it draws from elsewhere, such as dfdx's `Dropout`, is not the same after a stop.
+/// the run's seed and k. What it draws from elsewhere, such as dfdx's `Dropout`, is not the same after a stop. The bits are the
+/// same on the same kind of processor with the same number of threads.
 ///
 /// ```
 /// use pushforward::dfdx::prelude::{MeanTo, Trace};
