@@ -5,7 +5,9 @@ use pushforward::dfdx::nn::modules::Linear;
 use pushforward::dfdx::prelude::{
     Backward, BuildModule, Module, Rank0, SumTo, Tensor, Trace, TryMul, ZeroGrads,
 };
-use pushforward::nn::{Activation, Gelu, Identity, LipSwish, Relu, Selu, Silu, Sine, Softplus, Tanh, layer};
+use pushforward::nn::{
+    Activation, Gelu, Identity, LipSwish, Mlp, Relu, Selu, Silu, Sine, Softplus, Tanh, layer,
+};
 use pushforward::tensor::{Dev, Points, Real, Source};
 
 /// Rounding of one number of size 1; an activation may be off by 2e-7 in f32.
@@ -216,6 +218,25 @@ fn same<A: Activation, const I: usize, const O: usize>(n: usize) {
     for (what, (fused, composed)) in ["y", "dx", "dW", "db"].iter().zip(fused.iter().zip(&composed)) {
         let found = difference(composed, fused);
         assert!(found < tolerance, "{:?} {I} to {O}, batch {n}: {what} is off by {found:e}", A::default());
+    }
+}
+
+fn same_without_a_tape<A: Activation, const H: usize>(n: usize) {
+    let mut source = Source::new(n as u64);
+    let network = Mlp::<3, H, 2, 2, A>::new(&source).unwrap();
+    let x = source.normal::<3>(n).unwrap();
+    let traced = network.apply(x.leaky_trace()).unwrap().as_vec();
+    let found = difference(&traced, &network.apply(x).unwrap().as_vec());
+    assert!(found < 1e-5, "{:?}, width {H}, batch {n}: off by {found:e}", A::default());
+}
+
+#[test]
+fn a_network_computes_the_same_with_and_without_a_tape() {
+    for n in [1, 3, 64, 255, 257, 1000, 4097] {
+        same_without_a_tape::<Tanh, 1>(n);
+        same_without_a_tape::<Selu, 17>(n);
+        same_without_a_tape::<Selu, 64>(n);
+        same_without_a_tape::<Silu, 256>(n);
     }
 }
 
