@@ -5,7 +5,7 @@ use super::home::Home;
 use super::problem::Problem;
 use super::server::{self, Server};
 use super::step::Step;
-use super::{kernel, lesson, setup};
+use super::{copies, kernel, lesson, setup};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -29,15 +29,17 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Problem> {
     child::catch_interrupt()?;
     let home = Home::open()?;
-    let folder = options.notebooks.clone().unwrap_or_else(|| home.notebooks());
-    let stem = choose_lesson(&folder, options.lesson.as_deref())?;
+    let lessons = options.notebooks.clone().unwrap_or_else(|| home.notebooks());
+    let stem = choose_lesson(&lessons, options.lesson.as_deref())?;
     server::choose_port(options.port)?;
     setup::ready(&home)?;
+    let folder = if options.notebooks.is_some() { lessons } else { copies::ready(&home)? };
     let step = Step::start("Starting JupyterLab", "5 to 10 seconds");
     let mut server = Server::start(&home, &folder, server::choose_port(options.port)?)?;
     step.done();
     let address = server.address(&stem);
-    println!("\nJupyterLab is ready at\n\n    {address}\n\nPress Ctrl-C to stop it.");
+    println!("\nJupyterLab is ready at\n\n    {address}\n");
+    println!("Your notebooks are in {}. Press Ctrl-C to stop.", folder.display());
     if !options.no_browser && !child::open_in_browser(&address) {
         println!("No browser could be opened: open this address yourself.");
     }

@@ -5,6 +5,7 @@ mod chapter;
 mod check;
 mod check_report;
 mod child;
+mod copies;
 mod cuda;
 mod home;
 mod kernel;

@@ -37,11 +37,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Problem> {
             home::write(&path, &text)?;
         }
     }
-    old.extend(strays(&home.notebooks(), &chapters));
-    report(options, &old)
+    report(options, &old, &strays(&home.notebooks(), &chapters))
 }
 
-fn report(options: &Options, old: &[String]) -> Result<ExitCode, Problem> {
+fn report(options: &Options, old: &[String], strays: &[String]) -> Result<ExitCode, Problem> {
     if options.check && !old.is_empty() {
         return Err(Problem::OldNotebooks(old.join(", ")));
     }
@@ -49,7 +48,10 @@ fn report(options: &Options, old: &[String]) -> Result<ExitCode, Problem> {
         [] => println!("Every notebook is what its chapter says."),
         _ => println!("Written: {}", old.join(", ")),
     }
-    Ok(ExitCode::SUCCESS)
+    match strays {
+        [] => Ok(ExitCode::SUCCESS),
+        _ => Err(Problem::StrayNotebooks(strays.join(", "))),
+    }
 }
 
 /// The chapters by stem.
@@ -69,10 +71,7 @@ fn strays(folder: &Path, chapters: &BTreeMap<String, Chapter>) -> Vec<String> {
     let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let notebooks = files.filter(|path| path.extension().is_some_and(|extension| extension == "ipynb"));
     let stems = notebooks.filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned()));
-    stems
-        .filter(|stem| !chapters.contains_key(stem))
-        .map(|stem| format!("{stem} (has no chapter: remove it)"))
-        .collect()
+    stems.filter(|stem| !chapters.contains_key(stem)).collect()
 }
 
 /// The notebook as Jupyter itself writes it: indented by one space.

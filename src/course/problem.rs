@@ -64,6 +64,8 @@ pub(crate) enum Problem {
         "these notebooks are not what their chapters say: {0}; run `cargo run --release -- notebooks` to write them again"
     )]
     OldNotebooks(String),
+    #[error("these notebooks have no chapter: {0}; move them out of the folder `notebooks`")]
+    StrayNotebooks(String),
     #[error("there is no case that begins with `{asked}`; there are {known}")]
     NoCase { asked: String, known: String },
     #[error("the threads could not be started: {0}")]

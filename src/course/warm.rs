@@ -58,7 +58,10 @@ pub(crate) fn ready(home: &Home) -> Result<(), Problem> {
     }
     home::remove(&stamp)?;
     home::need_space(&home.root, 1.0)?;
-    let step = Step::start("Building the library for the notebooks", "2 to 6 minutes the first time");
+    let step = Step::start(
+        "Building the library for the notebooks",
+        "2 to 6 minutes the first time, then less than one",
+    );
     clear_old(home)?;
     write_workspace(home)?;
     if let Err(first) = build(home) {
@@ -180,7 +183,7 @@ pub(crate) fn self_test_trouble(run: &check::Run) -> Option<String> {
     (!failing(5) || !failing(6)).then(|| "a cell that does not compile was not reported".to_owned())
 }
 
-/// All that decides whether what was built is still right, told as cargo tells it: by the files' times and sizes.
+/// All that decides whether what was built is still right.
 fn fingerprint(home: &Home) -> Result<String, Problem> {
     let mut files = Vec::new();
     for name in ["src", "build.rs", "Cargo.toml", "Cargo.lock", "book/src"] {
@@ -192,8 +195,8 @@ fn fingerprint(home: &Home) -> Result<String, Problem> {
     files.sort();
     let mut hash = Sha256::new();
     for path in files {
-        let about = fs::metadata(&path).map_err(Problem::io(&path))?;
-        hash.update(format!("{} {} {:?}\n", path.display(), about.len(), about.modified().ok()));
+        hash.update(format!("{}\n", path.display()));
+        hash.update(fs::read(&path).map_err(Problem::io(&path))?);
     }
     hash.update(compiler(home)?);
     for text in [WORKSPACE, &config(home), EVCXR.version] {
