@@ -4,7 +4,7 @@
 mod common;
 
 use common::laws::{DIFFERENCE, ROUNDING, close, parameter_gradients};
-use dfdx::prelude::{AsArray, Backward, MeanTo, Rank0, SumTo, Trace, TryAdd, TryMul};
+use dfdx::prelude::{AsArray, Backward, MeanTo, Rank0, SumTo, Tape, Trace, TryAdd, TryMul};
 use pushforward::dfdx;
 use pushforward::nn::{
     Activation, ConcatSquash, DualPoints, Gelu, Identity, LipSwish, Mlp, Pushforward, Relu, ResidualMlp,
@@ -228,6 +228,53 @@ fn products_traces_and_powers_are_those_of_the_jacobian() {
     assert_eq!(values(&power_series(&f, x, v, &[]).unwrap()), [0.0; 6], "no coefficient, no term");
 }
 
+/// x itself: a map that gives back the tensors that it was given.
+struct Same;
+
+impl<T: Tape<Real, Dev>> Pushforward<3, 3, T> for Same {
+    fn pushforward(&self, x: DualPoints<3, T>) -> Result<DualPoints<3, T>> {
+        Ok(x)
+    }
+}
+
+/// A map that forgets its tangents.
+struct Forgetful;
+
+impl Pushforward<3, 3> for Forgetful {
+    fn pushforward(&self, x: DualPoints<3>) -> Result<DualPoints<3>> {
+        DualPoints::new(x.into_parts().0, Vec::new())
+    }
+}
+
+#[test]
+fn a_map_that_gives_back_what_it_was_given_has_the_identity_as_jacobian() {
+    let (_, x, v) = points(4);
+    let squares: Vec<Real> = rows(&v).iter().map(|[a, b, c]| a * a + b * b + c * c).collect();
+    let (_, trace) = exact_trace(&Same, x.leaky_trace()).unwrap();
+    assert_eq!(trace.as_vec(), [3.0; 4]);
+    let (_, estimate) = hutchinson_trace(&Same, x.leaky_trace(), v.clone()).unwrap();
+    let series = power_series(&Same, x.leaky_trace(), v, &[1.0, 1.0]).unwrap();
+    for (n, square) in squares.into_iter().enumerate() {
+        close("vᵀ v", square.into(), estimate.as_vec()[n].into(), ROUNDING);
+        close("2 vᵀ v", (2.0 * square).into(), series.as_vec()[n].into(), ROUNDING);
+    }
+    // None of these may fail: a product of a tensor with itself would.
+    estimate.try_sum::<Rank0, _>().unwrap().backward();
+    series.try_sum::<Rank0, _>().unwrap().backward();
+    trace.try_sum::<Rank0, _>().unwrap().backward();
+}
+
+#[test]
+fn a_map_that_forgets_its_tangents_is_refused() {
+    let (_, x, v) = points(4);
+    let forgotten = |result: Result<()>| {
+        assert!(matches!(result, Err(Error::WrongLength { found: 0, .. })), "{result:?}");
+    };
+    forgotten(jacobian_vector_product(&Forgetful, x.clone(), v.clone()).map(drop));
+    forgotten(exact_trace(&Forgetful, x.clone()).map(drop));
+    forgotten(power_series(&Forgetful, x, v, &[1.0]).map(drop));
+}
+
 #[test]
 fn context_does_not_move() {
     let (mut source, x, v) = points(5);
@@ -257,6 +304,7 @@ fn batches_that_do_not_fit_are_refused() {
     mismatch(jacobian_vector_product(&f, x.clone(), short.clone()).map(drop));
     mismatch(hutchinson_trace(&f, x.clone(), short.clone()).map(drop));
     mismatch(power_series(&f, x.clone(), short.clone(), &[1.0]).map(drop));
+    mismatch(power_series(&f, x.clone(), short.clone(), &[]).map(drop));
     let squash = ConcatSquash::<3, 3, 4, 3, 0, Tanh>::new(&source).unwrap();
     mismatch(squash.apply(x.clone(), short.clone()).map(drop));
     let dual = DualPoints::new(x, Vec::new()).unwrap();

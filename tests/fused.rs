@@ -31,6 +31,13 @@ fn value_and_slope<A: Activation>(xs: &[Real]) -> (Vec<f64>, Vec<f64>) {
     (values.into_iter().map(f64::from).collect(), slopes.into_iter().map(f64::from).collect())
 }
 
+/// The same, composed of dfdx's operations: f by [`Activation::apply`] and f′ by [`Activation::derivative`].
+fn composed<A: Activation>(xs: &[Real]) -> (Vec<f64>, Vec<f64>) {
+    let x = Source::new(0).per_point(xs).unwrap();
+    let wide = |y: Vec<Real>| y.into_iter().map(f64::from).collect();
+    (wide(A::apply(x.clone()).unwrap().as_vec()), wide(A::derivative(x).unwrap().as_vec()))
+}
+
 /// A dense grid, and numbers of all sizes, up to `largest`.
 fn grid(largest: f64) -> Vec<Real> {
     let even = (-40_000..=40_000).map(|i| f64::from(i) / 40_000.0);
@@ -41,13 +48,25 @@ fn grid(largest: f64) -> Vec<Real> {
 
 /// Each value within `tolerance` of the true one, relative or absolute, the more lenient.
 fn agrees<A: Activation>(xs: &[Real], f: impl Fn(f64) -> f64, slope: impl Fn(f64) -> f64, tolerance: f64) {
-    let (values, slopes) = value_and_slope::<A>(xs);
+    agree(A::default(), value_and_slope::<A>(xs), xs, &f, &slope, tolerance);
+    // dfdx's functions, and several operations one after the other, round more often.
+    agree(A::default(), composed::<A>(xs), xs, &f, &slope, 4.0 * tolerance);
+}
+
+fn agree(
+    activation: impl std::fmt::Debug,
+    (values, slopes): (Vec<f64>, Vec<f64>),
+    xs: &[Real],
+    f: impl Fn(f64) -> f64,
+    slope: impl Fn(f64) -> f64,
+    tolerance: f64,
+) {
     for (n, x) in xs.iter().enumerate() {
         let x = f64::from(*x);
         for (what, expected, found) in [("value", f(x), values[n]), ("slope", slope(x), slopes[n])] {
             let error = (expected - found).abs();
             let near = error <= tolerance * expected.abs().max(1.0);
-            assert!(near, "{:?}: {what} at {x:e}: {expected:e}, found {found:e}", A::default());
+            assert!(near, "{activation:?}: {what} at {x:e}: {expected:e}, found {found:e}");
         }
     }
 }
@@ -95,9 +114,7 @@ fn every_activation_and_its_derivative_are_those_of_double_precision() {
     agrees::<Identity>(&xs, |x| x, |_| 1.0, ACTIVATION);
     agrees::<Tanh>(&xs, f64::tanh, |x| x.cosh().powi(-2), ACTIVATION);
     agrees::<Silu>(&xs, |x| x * sigmoid(x), |x| sigmoid(x) * (1.0 + x * sigmoid(-x)), ACTIVATION);
-    // dfdx's max(x, 0) has the derivative 0 at 0.
-    let not_zero: Vec<Real> = xs.iter().copied().filter(|x| *x != 0.0).collect();
-    agrees::<Selu>(&not_zero, selu, selu_slope, ACTIVATION);
+    agrees::<Selu>(&xs, selu, selu_slope, ACTIVATION);
     agrees::<Relu>(&xs, |x| x.max(0.0), |x| if x > 0.0 { 1.0 } else { 0.0 }, ACTIVATION);
     agrees::<Softplus>(&xs, softplus, sigmoid, ACTIVATION);
     let slope = |x: f64| sigmoid(x) * (1.0 + x * sigmoid(-x)) / 1.1;
@@ -133,6 +150,15 @@ fn sine_scales_its_argument_and_goes_on_beyond_the_quick_reduction() {
     for largest in [2e4, 1e7, 1e30] {
         agrees::<Sine<1>>(&grid(largest), f64::sin, f64::cos, ACTIVATION);
     }
+}
+
+#[test]
+fn composed_activations_keep_nan() {
+    fn of_nan<A: Activation>() -> bool {
+        composed::<A>(&[Real::NAN]).0[0].is_nan()
+    }
+    assert!(of_nan::<Tanh>() && of_nan::<Silu>() && of_nan::<Selu>() && of_nan::<Relu>());
+    assert!(of_nan::<Softplus>() && of_nan::<LipSwish>() && of_nan::<Gelu>() && of_nan::<Sine<1>>());
 }
 
 #[test]

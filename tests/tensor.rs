@@ -6,7 +6,9 @@ mod common;
 use common::laws::{ROUNDING, close};
 use dfdx::prelude::{Backward, Rank0, SumTo, Trace, TrySub, ZeroGrads};
 use pushforward::dfdx;
-use pushforward::nn::{ConcatSquash, Mlp, ResidualMlp, Silu, Tanh, parameters, sinusoidal_features};
+use pushforward::nn::{
+    Activation, ConcatSquash, Gelu, Mlp, Relu, ResidualMlp, Selu, Silu, Tanh, parameters, sinusoidal_features,
+};
 use pushforward::tensor::{
     PerPoint, Points, Real, Recording, Source, append, join, log_sum_exp, log1p, rows, softplus, sqrt,
 };
@@ -39,10 +41,9 @@ fn softplus_keeps_its_digits_and_its_slope_is_the_sigmoid() {
     let (y, slope) = both(softplus, &xs);
     let x = xs.map(f64::from);
     same_digits("softplus", &x.map(|x| x.max(0.0) + (-x.abs()).exp().ln_1p()), &y);
-    for (x, slope) in x.iter().zip(slope) {
-        close("the slope of softplus", 1.0 / (1.0 + (-x).exp()), slope, ROUNDING);
-    }
-    assert_eq!(both(softplus, &[-INF, INF]).0, [0.0, f64::INFINITY]);
+    same_digits("its slope", &x.map(|x| 1.0 / (1.0 + (-x).exp())), &slope);
+    assert_eq!(both(softplus, &[-INF, INF]), (vec![0.0, f64::INFINITY], vec![0.0, 1.0]));
+    assert!(both(softplus, &[Real::NAN]).0[0].is_nan());
 }
 
 #[test]
@@ -85,6 +86,26 @@ fn log_sum_exp_neither_overflows_nor_makes_nan_of_terms_that_are_nothing() {
     for (expected, found) in expected.into_iter().zip(gradients) {
         close("softmax", expected, found.into(), ROUNDING);
     }
+    let edges =
+        Source::new(0).points(&[[Real::NAN, -INF], [Real::NAN, Real::NAN], [0.0, Real::NAN], [INF, 0.0]]);
+    let found = log_sum_exp(edges.unwrap()).unwrap().as_vec();
+    assert!(found[..3].iter().all(|x| x.is_nan()) && found[3] == INF, "{found:?}");
+}
+
+#[test]
+fn batches_without_points_are_refused_or_stay_empty() {
+    use dfdx::prelude::{Const, TensorFromVec};
+    let device = Source::new(0).device().clone();
+    let none: PerPoint = device.tensor_from_vec(Vec::new(), (0,));
+    let no_points: Points<2> = device.tensor_from_vec(Vec::new(), (0, Const));
+    for f in
+        [softplus, log1p, sqrt, Relu::apply, Relu::derivative, Selu::apply, Selu::derivative, Gelu::apply]
+    {
+        let empty: PerPoint = f(none.clone()).unwrap();
+        assert_eq!(dfdx::prelude::HasShape::shape(&empty).0, 0);
+    }
+    assert!(matches!(log_sum_exp(no_points), Err(Error::Empty { .. })));
+    assert!(matches!(sinusoidal_features::<2>(none), Err(Error::Empty { .. })));
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use super::Kernel;
 use crate::Result;
-use crate::tensor::{Dev, Real, softplus};
+use crate::tensor::{Dev, Real, is_empty, softplus};
 use dfdx::prelude::{
-    ChooseFrom, HasShape, PutTape, Shape, SplitTape, Tape, Tensor, TryAdd, TryGt, TryMul, TrySub,
+    ChooseFrom, HasShape, PutTape, Shape, SplitTape, Tape, Tensor, TryAdd, TryGt, TryLe, TryMul, TrySub,
     WithEmptyTape, ZerosTensor,
 };
 
@@ -93,7 +93,7 @@ impl Activation for Tanh {
     fn derivative<S: Shape, T: Tape<Real, Dev>>(
         x: Tensor<S, Real, Dev, T>,
     ) -> Result<Tensor<S, Real, Dev, T>> {
-        one_minus(x.try_tanh()?.try_square()?)
+        Ok(x.try_tanh()?.try_square()?.try_negate()?.try_add(1.0)?)
     }
 
     fn kernel() -> Option<Kernel> {
@@ -112,7 +112,8 @@ impl Activation for Silu {
         x: Tensor<S, Real, Dev, T>,
     ) -> Result<Tensor<S, Real, Dev, T>> {
         let gate = x.with_empty_tape().try_sigmoid()?;
-        let closing = one_minus(gate.with_empty_tape())?;
+        // 1 − s without a difference of numbers close to each other.
+        let closing = x.with_empty_tape().try_negate()?.try_sigmoid()?;
         let moving = x.try_mul(closing)?.try_add(1.0)?;
         Ok(gate.try_mul(moving)?)
     }
@@ -143,14 +144,21 @@ const ALPHA: Real = 1.673_263_242_354_377_2_f64 as Real;
 
 impl Activation for Selu {
     fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
+        if is_empty(&x) {
+            return Ok(x);
+        }
+        let is_above = x.try_gt(0.0)?;
         let below = negative_part(x.with_empty_tape())?.try_exp()?.try_sub(1.0)?.try_mul(LAMBDA * ALPHA)?;
-        Ok(x.try_relu()?.try_mul(LAMBDA)?.try_add(below)?)
+        Ok(is_above.try_choose(x.try_mul(LAMBDA)?, below)?)
     }
 
     /// λ for x > 0 and λ α eˣ otherwise.
     fn derivative<S: Shape, T: Tape<Real, Dev>>(
         x: Tensor<S, Real, Dev, T>,
     ) -> Result<Tensor<S, Real, Dev, T>> {
+        if is_empty(&x) {
+            return Ok(x);
+        }
         let is_above = x.try_gt(0.0)?;
         let above = constant(x.with_empty_tape(), LAMBDA)?;
         let below = negative_part(x)?.try_exp()?.try_mul(LAMBDA * ALPHA)?;
@@ -181,13 +189,22 @@ impl<const OMEGA: usize> Activation for Sine<OMEGA> {
 
 impl Activation for Relu {
     fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
-        Ok(x.try_relu()?)
+        if is_empty(&x) {
+            return Ok(x);
+        }
+        // dfdx's relu makes 0 of NaN.
+        let is_below = x.try_le(0.0)?;
+        let zeros: Tensor<S, Real, Dev> = x.device().try_zeros_like(x.shape())?;
+        Ok(is_below.try_choose(zeros.put_tape(T::default()), x)?)
     }
 
     /// 1 for x > 0 and 0 otherwise; the second derivative is 0.
     fn derivative<S: Shape, T: Tape<Real, Dev>>(
         x: Tensor<S, Real, Dev, T>,
     ) -> Result<Tensor<S, Real, Dev, T>> {
+        if is_empty(&x) {
+            return Ok(x);
+        }
         let is_above = x.try_gt(0.0)?;
         let zeros = x.device().try_zeros_like(x.shape())?;
         Ok(is_above.try_choose(constant(x, 1.0)?, zeros)?)
@@ -224,7 +241,8 @@ const GELU_EDGE: Real = 10.0;
 impl Activation for Gelu {
     fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
         let gate = gelu_gate(x.with_empty_tape().try_clamp(-GELU_EDGE, GELU_EDGE)?)?;
-        Ok(x.try_mul(gate)?)
+        // Below, the gate is so small that it is no matter what it multiplies, as long as that is finite.
+        Ok(x.try_clamp(-GELU_EDGE, Real::INFINITY)?.try_mul(gate)?)
     }
 
     /// s + x s (1 − s) u′ with s = 1 / (1 + e⁻ᵘ), u = 2 √(2/π) (x + 0.044715 x³).
@@ -233,7 +251,8 @@ impl Activation for Gelu {
     ) -> Result<Tensor<S, Real, Dev, T>> {
         let x = x.try_clamp(-GELU_EDGE, GELU_EDGE)?;
         let gate = gelu_gate(x.with_empty_tape())?;
-        let closing = one_minus(gate.with_empty_tape())?;
+        // 1 − s without a difference of numbers close to each other: u is odd.
+        let closing = gelu_gate(x.with_empty_tape().try_negate()?)?;
         let square = x.with_empty_tape().try_square()?;
         let steepness = square.try_mul(3.0 * GELU_CUBE)?.try_add(1.0)?.try_mul(GELU)?;
         let moving = x.try_mul(steepness)?.try_mul(closing)?.try_add(1.0)?;
@@ -252,15 +271,11 @@ fn gelu_gate<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result
     Ok(x.try_mul(factor)?.try_sigmoid()?)
 }
 
-fn one_minus<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
-    Ok(x.try_negate()?.try_add(1.0)?)
-}
-
-/// min(x, 0) as −relu(−x): the exponential of a large x, which would overflow, is never taken.
+/// min(x, 0), NaN for NaN: the exponential of a large x, which would overflow, is never taken.
 fn negative_part<S: Shape, T: Tape<Real, Dev>>(
     x: Tensor<S, Real, Dev, T>,
 ) -> Result<Tensor<S, Real, Dev, T>> {
-    Ok(x.try_negate()?.try_relu()?.try_negate()?)
+    Ok(x.try_clamp(Real::MIN, 0.0)?)
 }
 
 /// The same number everywhere, whatever x is.

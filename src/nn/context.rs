@@ -2,7 +2,9 @@
 
 use super::forward_mode::activation_pushforward;
 use super::{Activation, DualPoints, Identity, layer};
-use crate::tensor::{Dev, PerPoint, Points, Real, Source, check_same_batch, check_some};
+use crate::tensor::{
+    Dev, PerPoint, Points, Real, Source, check_all_finite, check_same_batch, check_some, values,
+};
 use crate::{Error, Result};
 use dfdx::nn::modules::{Linear, Repeated, UnbiasedLinear};
 use dfdx::prelude::{
@@ -18,9 +20,10 @@ use std::marker::PhantomData;
 ///
 /// A network reads them more easily than t itself where a result changes quickly with t: distances between times become
 /// distances between features at every scale. These are the positions of Vaswani et al. 2017 (arXiv:1706.03762,
-/// section 3.5), made for t = 0, 1, 2, …: a time in [0, 1] is multiplied by 1000 first, as diffusion models do.
+/// section 3.5, where sines and cosines alternate), made for t = 0, 1, 2, …: multiply a time in [0, 1] by 1000 before,
+/// as diffusion models do.
 ///
-/// Errors: [`Error::NotFinite`] for a time that is not finite.
+/// Errors: [`Error::Empty`] for no times, [`Error::NotFinite`] for a time that is not finite.
 ///
 /// ```
 /// use pushforward::nn::sinusoidal_features;
@@ -33,8 +36,8 @@ use std::marker::PhantomData;
 /// ```
 pub fn sinusoidal_features<const F: usize>(t: PerPoint) -> Result<Points<F>> {
     const { assert!(F > 0 && F.is_multiple_of(2), "every frequency has a sine and a cosine") };
-    let times = t.as_vec();
-    crate::tensor::check_all_finite("the times", &times)?;
+    let times = values(&t);
+    check_all_finite("the times", &times)?;
     let half = F / 2;
     let angle = |t: Real, k: usize| f64::from(t) * 10_000f64.powf(-(k as f64) / half as f64);
     let feature = |t: Real, place: usize| match place.checked_sub(half) {

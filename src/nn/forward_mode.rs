@@ -6,8 +6,8 @@
 //! forward mode; Baydin et al. 2018, arXiv:1502.05767, for both).
 
 use super::{Activation, Identity, Kernel, layer};
-use crate::Result;
 use crate::tensor::{Dev, PerPoint, Points, Real, append, check_same_batch, check_some, join};
+use crate::{Error, Result};
 use dfdx::nn::modules::Linear;
 use dfdx::prelude::{
     Axis, Const, HasShape, NoneTape, PermuteTo, PutTape, Rank2, SplitTape, SumTo, Tape, TensorFromVec,
@@ -159,8 +159,8 @@ pub fn jacobian_vector_product<const I: usize, const O: usize, T: Tape<Real, Dev
     x: Points<I, T>,
     v: Points<I>,
 ) -> Result<(Points<O, T>, Points<O, T>)> {
-    let (value, mut tangents, tape) = f.pushforward(DualPoints::new(x, vec![v])?)?.into_parts();
-    let product = tangents.swap_remove(0);
+    let (value, tangents, tape) = f.pushforward(DualPoints::new(x, vec![v])?)?.into_parts();
+    let [product] = exactly(tangents)?;
     Ok((value.put_tape(T::default()), product.put_tape(tape)))
 }
 
@@ -198,6 +198,7 @@ pub fn exact_trace<const D: usize, T: Tape<Real, Dev>>(
     let axes: Vec<Points<D>> = (0..D).map(|i| axis(&x, i)).collect::<Result<_>>()?;
     let zeros: PerPoint = x.device().try_zeros_like(&(x.shape().0,))?;
     let (value, tangents, tape) = f.pushforward(DualPoints::new(x, axes.clone())?)?.into_parts();
+    let tangents = exactly::<_, D>(tangents)?;
     let mut trace = zeros.put_tape(tape);
     for (column, axis) in tangents.into_iter().zip(axes) {
         trace = trace.try_add(dot(column.put_tape(T::default()), axis)?)?;
@@ -220,7 +221,7 @@ pub fn hutchinson_trace<const D: usize, T: Tape<Real, Dev>>(
 }
 
 /// Σₖ cₖ vᵀ Jᵏ v over k = 1, …, K, shape (N,), for K coefficients: with cₖ = (−1)ᵏ⁺¹ / k the beginning of
-/// vᵀ ln(I + J) v (Chen et al. 2019, arXiv:1906.02735, section 3.1).
+/// vᵀ ln(I + J) v, which converges if J contracts (Chen et al. 2019, arXiv:1906.02735, section 3.1). f is evaluated K times.
 ///
 /// Errors: [`crate::Error::BatchMismatch`] if there is not one v per point.
 pub fn power_series<const D: usize, T: Tape<Real, Dev>>(
@@ -229,13 +230,14 @@ pub fn power_series<const D: usize, T: Tape<Real, Dev>>(
     v: Points<D>,
     coefficients: &[Real],
 ) -> Result<PerPoint<T>> {
+    check_same_batch("a vector at each point", x.shape().0, v.shape().0)?;
     let (point, mut tape) = x.split_tape();
     let mut power = v.clone();
     let mut sum: PerPoint = point.device().try_zeros_like(&(point.shape().0,))?;
     for coefficient in coefficients {
         let dual = DualPoints::new(point.clone().put_tape(tape), vec![power])?;
-        let (_, mut tangents, after) = f.pushforward(dual)?.into_parts();
-        power = tangents.swap_remove(0);
+        let (_, tangents, after) = f.pushforward(dual)?.into_parts();
+        [power] = exactly(tangents)?;
         let term = dot(power.clone().put_tape(after), v.clone())?.try_mul(*coefficient)?;
         (sum, tape) = term.try_add(sum)?.split_tape();
     }
@@ -244,7 +246,19 @@ pub fn power_series<const D: usize, T: Tape<Real, Dev>>(
 
 /// Σᵢ aᵢ bᵢ for each point.
 fn dot<const D: usize, T: Tape<Real, Dev>>(a: Points<D, T>, b: Points<D>) -> Result<PerPoint<T>> {
+    // A map may give back the very tensor that it was given; dfdx cannot differentiate the product of one with itself.
+    let b = b.try_add(0.0)?;
     Ok(a.try_mul(b)?.try_sum::<(usize,), Axis<1>>()?)
+}
+
+/// As many tangents as were given to a map.
+fn exactly<P, const K: usize>(tangents: Vec<P>) -> Result<[P; K]> {
+    let found = tangents.len();
+    tangents.try_into().map_err(|_| Error::WrongLength {
+        what: "the tangents that a map gives",
+        expected: K,
+        found,
+    })
 }
 
 /// The unit vector along one axis, at each point.

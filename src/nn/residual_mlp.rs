@@ -14,8 +14,8 @@ use std::marker::PhantomData;
 
 /// A residual network: I inputs, L blocks on H units, O outputs.
 ///
-/// h₀ = W₀ x + b₀, hₖ₊₁ = hₖ + Vₖ a(Uₖ hₖ + cₖ) + bₖ, y = W hₗ + b, with the activation a (He et al. 2015,
-/// arXiv:1512.03385). Gradients pass the sums unchanged, so it can be deeper than [`Mlp`](super::Mlp); a block is one
+/// h₀ = W₀ x + b₀, hₖ₊₁ = hₖ + Vₖ a(Uₖ hₖ + cₖ) + bₖ, y = W h_L + b, with the activation a (after He et al.
+/// 2016, arXiv:1603.05027, equation 3; without normalization). Gradients pass the sums unchanged, so it can be deeper than [`Mlp`](super::Mlp); a block is one
 /// step of Euler's method. Parameters are drawn as in [`Mlp`](super::Mlp).
 ///
 /// ```

@@ -1,13 +1,13 @@
 //! Functions that dfdx lacks, or whose gradients it gets wrong at the edges.
 
-use super::{Dev, PerPoint, Points, Real};
+use super::{Dev, PerPoint, Points, Real, check_some};
 use crate::Result;
 use dfdx::prelude::{
     Axis, BroadcastTo, ChooseFrom, HasShape, MaxTo, PutTape, Shape, SplitTape, SumTo, Tape, Tensor,
-    TensorFromVec, TryAdd, TryEq, TrySub, ZerosTensor,
+    TensorFromVec, TryAdd, TryEq, TryLe, TrySub, WithEmptyTape, ZerosTensor,
 };
 
-/// ln(1 + eˣ) of every entry, to full relative precision for every x; its derivative is 1 / (1 + e⁻ˣ).
+/// ln(1 + eˣ) of every entry, and its derivative 1 / (1 + e⁻ˣ), to full relative precision for every x.
 ///
 /// ```
 /// use pushforward::tensor::{Source, softplus, values};
@@ -20,11 +20,22 @@ use dfdx::prelude::{
 /// # Ok::<(), pushforward::Error>(())
 /// ```
 pub fn softplus<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
+    if is_empty(&x) {
+        return Ok(x);
+    }
     let exact = entries(&x).into_iter().map(|x| x.max(0.0) + (-x.abs()).exp().ln_1p()).collect();
-    let zeros = x.device().try_zeros_like(x.shape())?;
-    // Without target, binary cross entropy is −ln(1 − σ(x)) = ln(1 + eˣ); of ±∞ dfdx makes NaN.
-    let finite = x.try_clamp(Real::MIN, Real::MAX)?;
-    with_values(finite.try_bce_with_logits(zeros)?, exact)
+    // ln(1 + eˣ) for x ≤ 0, and x + ln(1 + e⁻ˣ) above: no exponential is large, and no derivative a difference.
+    let is_below = x.try_le(0.0)?;
+    let below = log_one_plus_exp_of_negative(x.with_empty_tape())?;
+    let above = log_one_plus_exp_of_negative(x.with_empty_tape().try_negate()?)?.try_add(x)?;
+    with_values(is_below.try_choose(below, above)?, exact)
+}
+
+/// ln(1 + eˣ) for x ≤ 0, and ln 2 with the derivative 0 above.
+fn log_one_plus_exp_of_negative<S: Shape, T: Tape<Real, Dev>>(
+    x: Tensor<S, Real, Dev, T>,
+) -> Result<Tensor<S, Real, Dev, T>> {
+    Ok(x.try_clamp(Real::MIN, 0.0)?.try_exp()?.try_add(1.0)?.try_ln()?)
 }
 
 /// ln(1 + x) of every entry, to full relative precision also for small x; NaN below −1.
@@ -54,6 +65,9 @@ pub fn log1p<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result
 /// # Ok::<(), pushforward::Error>(())
 /// ```
 pub fn sqrt<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
+    if is_empty(&x) {
+        return Ok(x);
+    }
     let zeros: Tensor<S, Real, Dev> = x.device().try_zeros_like(x.shape())?;
     let ones = zeros.clone().try_add(1.0)?;
     let is_zero = x.try_eq(0.0)?;
@@ -64,7 +78,8 @@ pub fn sqrt<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<
 
 /// ln Σᵢ exp(xᵢ) over the coordinates of each point: (N, D) → (N,).
 ///
-/// Nothing overflows, and where all xᵢ are −∞ the result is −∞ with gradients 0. Weights of a mixture are added before.
+/// No finite xᵢ overflows; where all xᵢ are −∞ the result is −∞ with gradients 0; NaN stays NaN. Fails where there are no
+/// points.
 ///
 /// ```
 /// use pushforward::tensor::{Real, Source, log_sum_exp, values};
@@ -78,16 +93,19 @@ pub fn sqrt<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<
 pub fn log_sum_exp<const D: usize, T: Tape<Real, Dev>>(x: Points<D, T>) -> Result<PerPoint<T>> {
     const { assert!(D > 0, "the sum has a term") };
     let shape = *x.shape();
+    check_some("the batch of points", shape.0)?;
     // The largest term is a constant for the derivative: the sum does not depend on which number is taken out.
     let (x, tape) = x.split_tape();
     let largest: PerPoint = x.clone().try_max::<(usize,), Axis<1>>()?;
-    let none = largest.try_eq(Real::NEG_INFINITY)?;
-    let shift = none.clone().try_choose(largest.device().try_zeros_like(largest.shape())?, largest)?;
+    let zeros: PerPoint = largest.device().try_zeros_like(largest.shape())?;
+    let ones = zeros.clone().try_add(1.0)?;
+    let shift = largest.clone().try_abs()?.try_eq(Real::INFINITY)?.try_choose(zeros.clone(), largest)?;
     let terms = x.put_tape(tape).try_sub(shift.clone().try_broadcast_like::<_, Axis<1>>(&shape)?)?;
     let sum = terms.try_exp()?.try_sum::<(usize,), Axis<1>>()?;
-    let ones = shift.device().try_zeros_like(shift.shape())?.try_add(1.0)?;
+    // The largest term alone is 1, unless there is nothing but −∞.
+    let none = sum.try_eq(0.0)?;
     let sum = none.clone().try_choose(ones.put_tape(T::default()), sum)?;
-    let minus_infinity = shift.device().try_zeros_like(shift.shape())?.try_add(Real::NEG_INFINITY)?;
+    let minus_infinity = zeros.try_add(Real::NEG_INFINITY)?;
     let log = sum.try_ln()?.try_add(shift)?;
     Ok(none.try_choose(minus_infinity.put_tape(T::default()), log)?)
 }
@@ -107,7 +125,12 @@ fn with_values<S: Shape, T: Tape<Real, Dev>>(
     Ok(y.try_add(missing)?)
 }
 
+/// Whether there is no entry: dfdx cannot compare or choose among none.
+pub(crate) fn is_empty<S: Shape, T>(x: &Tensor<S, Real, Dev, T>) -> bool {
+    x.shape().num_elements() == 0
+}
+
 /// The entries in row-major order; dfdx cannot list those of a tensor without any.
 fn entries<S: Shape, T>(x: &Tensor<S, Real, Dev, T>) -> Vec<Real> {
-    if x.shape().num_elements() == 0 { Vec::new() } else { x.as_vec() }
+    if is_empty(x) { Vec::new() } else { x.as_vec() }
 }

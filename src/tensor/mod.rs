@@ -3,6 +3,7 @@
 
 mod functions;
 
+pub(crate) use functions::is_empty;
 pub use functions::{log_sum_exp, log1p, softplus, sqrt};
 
 use crate::{Error, Result};

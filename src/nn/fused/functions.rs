@@ -164,3 +164,39 @@ pub(super) fn sin_cos<const FMA: bool>(x: f32) -> (f32, f32) {
 
 /// π/2 = 1.57079632679489661923…
 const HALF_PI: [f32; 4] = [1.570_312_5, 4.837_513e-4, 7.549_533_6e-8, 2.563_344e-12];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(name: &str, x: f32, found: (f32, f32), expected: (f64, f64)) {
+        for (found, expected) in [(found.0, expected.0), (found.1, expected.1)] {
+            let error = (f64::from(found) - expected).abs();
+            assert!(error <= 4e-7 * expected.abs().max(1.0), "{name} at {x}: {expected}, found {found}");
+        }
+    }
+
+    /// What a processor without fused multiplication and addition computes: the tests of the layers do not see it.
+    #[test]
+    fn functions_are_right_without_fused_instructions() {
+        for step in -2000..=2000 {
+            let x = step as f32 * 0.01;
+            let y = f64::from(x);
+            let s = 1.0 / (1.0 + (-y).exp());
+            let silu_slope = s * (1.0 + y * (1.0 - s));
+            near("tanh", x, tanh::<false>(x), (y.tanh(), y.cosh().powi(-2)));
+            near("silu", x, silu::<false>(x), (y * s, silu_slope));
+            near("lipswish", x, lip_swish::<false>(x), (y * s / 1.1, silu_slope / 1.1));
+            near("softplus", x, softplus::<false>(x), (y.max(0.0) + (-y.abs()).exp().ln_1p(), s));
+            near("sin", x, sin_cos::<false>(x), (y.sin(), y.cos()));
+            let (lambda, alpha) = (1.050_700_987_355_480_5, 1.673_263_242_354_377_2);
+            let below = (lambda * alpha * y.exp_m1(), lambda * alpha * y.exp());
+            near("selu", x, selu::<false>(x), if x > 0.0 { (lambda * y, lambda) } else { below });
+            let logit = (8.0 / std::f64::consts::PI).sqrt() * (y + 0.044_715 * y.powi(3));
+            let open = 1.0 / (1.0 + (-logit).exp());
+            let steep = (8.0 / std::f64::consts::PI).sqrt() * (1.0 + 3.0 * 0.044_715 * y * y);
+            let shut = 1.0 / (1.0 + logit.exp());
+            near("gelu", x, gelu::<false>(x), (y * open, open + y * open * shut * steep));
+        }
+    }
+}

@@ -31,12 +31,24 @@ impl<'a> Matrix<'a> {
 /// If the sizes do not fit.
 pub(super) fn add_product(c: &mut [f32], a: Matrix, b: Matrix) {
     assert_eq!(a.columns, b.rows, "the columns of one factor are the rows of the other");
-    assert_eq!(a.entries.len(), a.rows * a.columns, "as many entries as the first factor has places");
-    assert_eq!(b.entries.len(), b.rows * b.columns, "as many entries as the second factor has places");
-    assert_eq!(c.len(), a.rows * b.columns, "as many entries as the product has places");
+    let places = |rows: usize, columns: usize| rows.checked_mul(columns);
+    assert_eq!(
+        Some(a.entries.len()),
+        places(a.rows, a.columns),
+        "as many entries as the first factor has places"
+    );
+    assert_eq!(
+        Some(b.entries.len()),
+        places(b.rows, b.columns),
+        "as many entries as the second factor has places"
+    );
+    assert_eq!(Some(c.len()), places(a.rows, b.columns), "as many entries as the product has places");
+    if a.entries.is_empty() || b.entries.is_empty() {
+        return;
+    }
     // The kernels want a result whose columns lie in memory one after the other: that is cᵀ = bᵀ aᵀ.
     let (rows, inner, columns) = (b.columns, b.rows, a.rows);
-    // A slice never has more than `isize::MAX` bytes, so no stride is cut.
+    // No stride is longer than its slice, which never has more than `isize::MAX` bytes: none is cut.
     let signed = |(one, other): (usize, usize)| (one as isize, other as isize);
     let (left, right, result) = (signed(b.strides), signed(a.strides), signed((rows, 1)));
     // SAFETY: The function reads bᵀ, aᵀ and cᵀ, and writes cᵀ, at the sizes and strides given. Strides are those of
