@@ -88,12 +88,25 @@ pub enum Error {
         /// The norm found there.
         norm: f64,
     },
-    /// The loss was computed without the gradients that training gave to it.
+    /// A model holds a number that is NaN or infinite.
     #[error(
-        "{tensors} parameter tensors have no gradient: compute the loss from a tensor that was traced with the gradients and went through the whole model"
+        "the tensor \"{tensor}\" holds {value} at position {index}: every number must be finite; if training made it, lower the learning rate"
+    )]
+    TensorNotFinite {
+        /// The name of the tensor.
+        tensor: String,
+        /// The position of the number, counted in row-major order.
+        index: usize,
+        /// The number.
+        value: Real,
+    },
+    /// The loss was computed without the gradients that training gave to it. Only that is looked at: a parameter that
+    /// the loss does not use has the gradient 0, and is no error.
+    #[error(
+        "the loss was computed without the gradients that were given to it, so the {tensors} parameter tensors cannot be trained: compute it from a tensor that was traced with them (`x.traced(gradients)`) and went through the model"
     )]
     UnusedParameters {
-        /// How many tensors have no gradient.
+        /// How many tensors training changes.
         tensors: usize,
     },
     /// A file does not hold what its name or its header promises.

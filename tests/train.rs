@@ -81,8 +81,41 @@ fn a_clipped_gradient_has_the_norm_asked_for_and_the_direction_it_had() {
     assert_eq!(clip(&model, &mut g, c).unwrap(), found, "the norm that it had");
     let scaled: Vec<f64> = before.iter().map(|g| f64::from(*g) * c / norm(&before)).collect();
     assert!(apart(&gradients(&model, &g), &scaled) < ROUNDING);
-    for c in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+    for c in [0.0, -1.0, f64::NAN, f64::INFINITY, TOO_SMALL] {
         assert!(matches!(clip(&model, &mut g, c), Err(Error::OutOfDomain { .. })));
+    }
+}
+
+/// A positive number that is 0 as a `Real` (with the feature `f64` it is 0).
+const TOO_SMALL: f64 = Real::MIN_POSITIVE as f64 * (Real::EPSILON as f64 / 4.0);
+
+/// A number that is infinite as a `Real`.
+const TOO_LARGE: f64 = 2.0 * Real::MAX as f64;
+
+#[test]
+fn a_gradient_that_is_a_little_too_long_is_clipped() {
+    let model = network(0);
+    let mut g = regression(&model, model.alloc_grads(), &mut Source::new(1)).unwrap().backward();
+    let found = gradient_norm(&model, &mut g).unwrap();
+    let c = found * (1.0 - 5e-5);
+    clip(&model, &mut g, c).unwrap();
+    assert!((norm(&gradients(&model, &g)) - c).abs() < ROUNDING * c);
+}
+
+#[test]
+fn a_gradient_whose_norm_is_not_finite_stays_as_it_is() {
+    let source = Source::new(0);
+    let model: Linear<3, 1, Real, Dev> = BuildModule::build(source.device());
+    for bad in [Real::NAN, Real::INFINITY] {
+        let factors = source.device().tensor([[2.0, bad, -3.0]]);
+        let mut g =
+            model.weight.clone().traced(model.alloc_grads()).try_mul(factors).unwrap().sum().backward();
+        let found = clip(&model, &mut g, 1.0).unwrap();
+        assert_eq!(found.is_nan(), bad.is_nan());
+        assert!(!found.is_finite());
+        let kept = g.get(&model.weight).array()[0];
+        assert_eq!([kept[0], kept[2]], [2.0, -3.0]);
+        assert!(kept[1] == bad || bad.is_nan() && kept[1].is_nan(), "{kept:?}");
     }
 }
 
@@ -147,6 +180,7 @@ fn ten_steps_are_those_of_adam_and_adamw_in_double_precision() {
     let cases = [
         ("Adam", plain.clone()),
         ("AdamW", Training { weight_decay: 0.3, ..plain.clone() }),
+        ("AdamW with a small decay", Training { weight_decay: 0.01, ..plain.clone() }),
         ("clipped", Training { clip_norm: Some(1.8), learning_rate: 0.05, ..plain.clone() }),
         ("average", Training { ema_decay: Some(0.7), ..plain.clone() }),
         ("warm-up", Training { warm_up: 4, ..plain.clone() }),
@@ -198,6 +232,18 @@ fn the_warm_up_grows_from_zero_and_the_schedule_begins_after_it() {
     let first = factors(Schedule::Cosine, 0);
     assert_eq!(first[0], 1.0);
     assert!((first[4] - 0.5).abs() < 1e-15);
+    assert!(first[7] > 0.0, "the last step moves the parameters");
+}
+
+#[test]
+fn the_schedule_is_defined_beyond_the_last_step() {
+    for step in [8, 9, 12, 15, usize::MAX] {
+        assert_eq!(Schedule::Cosine.factor(step, 4, 8), 0.0, "it does not rise again");
+        assert_eq!(Schedule::Constant.factor(step, 4, 8), 1.0);
+    }
+    assert_eq!(Schedule::Cosine.factor(4, 4, 4), 1.0, "nothing but a warm-up, which ends at 1");
+    assert_eq!(Schedule::Cosine.factor(9, 4, 4), 1.0);
+    assert_eq!(Schedule::Cosine.factor(0, 0, 0), 1.0);
 }
 
 #[test]
@@ -220,15 +266,49 @@ fn training_stops_when_its_time_is_over() {
     assert!(trained.losses.is_empty());
 }
 
+/// What the test below reads: without a terminal, training tells of itself in lines.
+#[test]
+#[ignore = "run by `the_last_line_of_a_run_says_that_its_time_was_over`"]
+fn tells_in_lines() {
+    let (mut model, mut source) = (network(0), Source::new(0));
+    for (steps, limit) in [(1_000_000, 30), (2, 60_000), (5, 0)] {
+        let time_limit = Some(Duration::from_millis(limit));
+        let training = Training { time_limit, progress: Progress::Auto, ..silent(steps) };
+        train(&mut model, &training, |model, gradients| regression(model, gradients, &mut source)).unwrap();
+    }
+}
+
+#[test]
+fn the_last_line_of_a_run_says_that_its_time_was_over() {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "tells_in_lines", "--nocapture"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<_> =
+        text.lines().filter_map(|line| line.split_once("step ")).map(|(_, line)| line).collect();
+    let [limited, first, second, none] = lines[..] else { panic!("{text}") };
+    let words = "stopped here: the time is over";
+    assert!(limited.contains("of 1000000   loss") && limited.ends_with(words), "{text}");
+    assert!(!first.contains("stopped") && !second.contains("stopped"), "{text}");
+    assert!(
+        none.trim_start().starts_with("0 of 5") && !none.contains("loss") && none.ends_with(words),
+        "{text}"
+    );
+}
+
 #[test]
 fn settings_that_make_no_sense_are_refused() {
     let mut model = network(0);
     for training in [
         Training { learning_rate: 0.0, ..silent(5) },
         Training { learning_rate: f64::INFINITY, ..silent(5) },
+        Training { learning_rate: TOO_SMALL, ..silent(5) },
+        Training { learning_rate: TOO_LARGE, ..silent(5) },
         Training { weight_decay: -0.1, ..silent(5) },
         Training { weight_decay: f64::NAN, ..silent(5) },
         Training { clip_norm: Some(0.0), ..silent(5) },
+        Training { clip_norm: Some(TOO_SMALL), ..silent(5) },
         Training { clip_norm: Some(f64::NAN), ..silent(5) },
         Training { ema_decay: Some(1.0), ..silent(5) },
         Training { ema_decay: Some(-0.1), ..silent(5) },
@@ -296,8 +376,42 @@ fn a_file_that_does_not_fit_is_refused_and_changes_nothing() {
     let huge = format!(r#"{{"a":{{"dtype":"U8","shape":[{0}],"data_offsets":[0,{0}]}}}}"#, u64::MAX);
     fs::write(&path, [&(huge.len() as u64).to_le_bytes()[..], huge.as_bytes()].concat()).unwrap();
     refused(&mut model, &path, "larger than any file");
+    // A quote inside a name does not end it.
+    let huge = huge.replace("\"a\"", r#""a\"b\\""#);
+    fs::write(&path, [&(huge.len() as u64).to_le_bytes()[..], huge.as_bytes()].concat()).unwrap();
+    refused(&mut model, &path, "larger than any file");
     fs::remove_file(&path).unwrap();
     assert!(matches!(load(&mut model, &path), Err(Error::Io { .. })));
+}
+
+/// The file with another last number, which belongs to the model.
+fn spoil_last_number(path: &Path, value: Real) {
+    let mut bytes = fs::read(path).unwrap();
+    let end = bytes.len();
+    bytes[end - size_of::<Real>()..].copy_from_slice(&value.to_le_bytes());
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_file_with_a_number_that_is_not_finite_is_refused_and_changes_nothing() {
+    let (folder, path) = place("model.safetensors");
+    let checkpoint = Checkpoint { path: folder.path().join("run.safetensors"), every: 4, seed: 7 };
+    let mut model = network(0);
+    for value in [Real::NAN, Real::INFINITY, Real::NEG_INFINITY] {
+        save(&network(1), &path).unwrap();
+        spoil_last_number(&path, value);
+        refused(&mut model, &path, &format!("holds {value}"));
+        let _ = fs::remove_file(&checkpoint.path);
+        run_until(&mut network(1), &silent(8), &checkpoint, 5).unwrap_err();
+        spoil_last_number(&checkpoint.path, value);
+        let before = bits(&model);
+        let found = train_resumable(&mut model, &silent(8), &checkpoint, |_, _, _| unreachable!());
+        assert!(
+            matches!(&found, Err(Error::BadFile { problem, .. }) if problem.contains("\"model.")),
+            "{found:?}"
+        );
+        assert_eq!(bits(&model), before);
+    }
 }
 
 #[test]
@@ -326,12 +440,58 @@ fn a_save_that_fails_leaves_the_old_file_and_nothing_else() {
     let (folder, path) = place("model.safetensors");
     save(&network(0), &path).unwrap();
     let before = fs::read(&path).unwrap();
-    // The place beside is taken by a folder, so the new file cannot be written.
-    fs::create_dir(folder.path().join("model.safetensors.partial")).unwrap();
-    assert!(matches!(save(&network(1), &path), Err(Error::Io { .. })));
-    assert!(fs::read(&path).unwrap() == before);
+    // A name as long as a name may be has no place beside it.
+    let long = folder.path().join("m".repeat(255));
+    fs::copy(&path, &long).unwrap();
+    assert!(matches!(save(&network(1), &long), Err(Error::Io { .. })));
+    assert!(fs::read(&long).unwrap() == before);
+    // A file cannot take the place of a folder that is not empty.
+    let taken = folder.path().join("taken");
+    fs::create_dir(&taken).unwrap();
+    fs::copy(&path, taken.join("model.safetensors")).unwrap();
+    assert!(matches!(save(&network(1), &taken), Err(Error::Io { .. })));
+    assert!(fs::read(taken.join("model.safetensors")).unwrap() == before);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "nothing is left beside them");
     let nowhere = folder.path().join("no such folder").join("model");
     assert!(matches!(save(&network(1), &nowhere), Err(Error::Io { .. })));
+}
+
+#[test]
+fn a_save_touches_no_other_file() {
+    let (folder, path) = place("model.safetensors");
+    let own = folder.path().join("model.safetensors.partial");
+    fs::write(&own, "a file of the user").unwrap();
+    save(&network(0), &path).unwrap();
+    save(&network(1), &path).unwrap();
+    assert_eq!(fs::read_to_string(&own).unwrap(), "a file of the user");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    // Two at a time do not meet.
+    std::thread::scope(|scope| {
+        for seed in 0..4 {
+            let path = &path;
+            scope.spawn(move || (0..20).for_each(|_| save(&network(seed), path).unwrap()));
+        }
+    });
+    load(&mut network(0), &path).unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_save_through_a_link_writes_the_file_that_the_link_names() {
+    let (folder, link) = place("link.safetensors");
+    let elsewhere = folder.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let file = elsewhere.join("model.safetensors");
+    save(&network(0), &file).unwrap();
+    std::os::unix::fs::symlink("elsewhere/model.safetensors", &link).unwrap();
+    save(&network(1), &link).unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    let mut model = network(2);
+    load(&mut model, &file).unwrap();
+    assert_eq!(bits(&model), bits(&network(1)));
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 }
 
 /// A run that the closure stops before step `stop`.
@@ -384,6 +544,36 @@ fn a_run_that_is_stopped_anywhere_and_resumed_ends_with_the_same_bits() {
 }
 
 #[test]
+fn a_run_goes_on_whatever_the_digits_of_its_settings() {
+    let (_folder, path) = place("run.safetensors");
+    let checkpoint = Checkpoint { path, every: 4, seed: u64::MAX };
+    let training = Training { learning_rate: 1e-3 / 7.0, ..silent(8) };
+    assert_eq!(format!("{:?}", training.learning_rate).len(), 22);
+    run_until(&mut network(0), &training, &checkpoint, 5).unwrap_err();
+    let found = run_until(&mut network(99), &training, &checkpoint, usize::MAX).unwrap();
+    assert_eq!(found.losses.len(), 8);
+}
+
+#[test]
+fn a_run_without_a_new_step_leaves_its_file_alone() {
+    let (_folder, path) = place("run.safetensors");
+    let checkpoint = Checkpoint { path, every: 4, seed: 7 };
+    let mut model = network(0);
+    let expected = run_until(&mut model, &all_settings(10), &checkpoint, usize::MAX).unwrap();
+    assert_eq!(done(&checkpoint), 10);
+    let old = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    fs::File::options().write(true).open(&checkpoint.path).unwrap().set_modified(old).unwrap();
+    for time_limit in [None, Some(Duration::ZERO)] {
+        let mut again = network(99);
+        let training = Training { time_limit, ..all_settings(10) };
+        let found = train_resumable(&mut again, &training, &checkpoint, |_, _, _| unreachable!()).unwrap();
+        assert_eq!(found.losses, expected.losses);
+        assert_eq!(bits(&again), bits(&model));
+        assert_eq!(fs::metadata(&checkpoint.path).unwrap().modified().unwrap(), old);
+    }
+}
+
+#[test]
 fn a_run_that_its_time_limit_stops_goes_on_where_it_was() {
     let (folder, path) = place("whole.safetensors");
     let whole = Checkpoint { path, every: 1000, seed: 3 };
@@ -417,7 +607,7 @@ fn each_step_and_each_seed_draw_other_numbers() {
     let draws = |seed: u64| {
         let mut drawn = Vec::new();
         let checkpoint = Checkpoint { path: folder.path().join(seed.to_string()), every: 100, seed };
-        train_resumable(&mut network(0), &silent(5), &checkpoint, |model, gradients, source| {
+        train_resumable(&mut network(0), &silent(40), &checkpoint, |model, gradients, source| {
             drawn.push(source.clone().uniform(1)?.as_vec()[0]);
             regression(model, gradients, source)
         })
@@ -427,7 +617,7 @@ fn each_step_and_each_seed_draw_other_numbers() {
     let mut all = [draws(0), draws(1), draws(1 << 40)].concat();
     all.sort_by(Real::total_cmp);
     all.dedup();
-    assert_eq!(all.len(), 15);
+    assert_eq!(all.len(), 120);
 }
 
 #[test]
@@ -465,6 +655,35 @@ fn a_checkpoint_of_another_run_is_refused_and_changes_nothing() {
     assert!(matches!(found, Err(Error::BadFile { problem, .. }) if problem.contains("another model")));
     assert_eq!(parameters(&wider).unwrap(), other);
     assert!(fs::read(&path).unwrap() == file, "and the file is as it was");
+    // A model with a layer less, all others of which fit.
+    fs::remove_file(&path).unwrap();
+    let mut deeper = Mlp::<2, 5, 1, 2, Tanh>::new(&Source::new(0)).unwrap();
+    let none = Training { time_limit: Some(Duration::ZERO), ..training.clone() };
+    train_resumable(&mut deeper, &none, &checkpoint, |_, _, _| unreachable!()).unwrap();
+    let found = train_resumable(&mut model, &training, &checkpoint, |_, _, _| unreachable!());
+    assert!(matches!(found, Err(Error::BadFile { problem, .. }) if problem.contains("has no place")));
+    assert_eq!(bits(&model), before);
+}
+
+#[test]
+fn a_checkpoint_with_more_losses_than_steps_is_refused_and_changes_nothing() {
+    let (_folder, path) = place("run.safetensors");
+    let checkpoint = Checkpoint { path: path.clone(), every: 2, seed: 7 };
+    run_until(&mut network(0), &silent(8), &checkpoint, 7).unwrap_err();
+    let mut file = fs::read(&path).unwrap();
+    let steps = b"steps = ";
+    let at = file.windows(steps.len()).position(|bytes| bytes == steps).unwrap() + steps.len();
+    let mut resume = |steps: u8| {
+        file[at] = b'0' + steps;
+        fs::write(&path, &file).unwrap();
+        let mut model = network(1);
+        let found = train_resumable(&mut model, &silent(steps.into()), &checkpoint, |_, _, _| unreachable!());
+        (found, bits(&model))
+    };
+    assert_eq!(resume(6).0.unwrap().losses.len(), 6, "as many are a finished run");
+    let (found, after) = resume(5);
+    assert!(matches!(found, Err(Error::BadFile { problem, .. }) if problem.contains("6 losses of 5 steps")));
+    assert_eq!(after, bits(&network(1)));
 }
 
 /// What a training that fails in step 6 of 8 leaves behind.
@@ -517,13 +736,43 @@ fn a_gradient_that_is_not_finite_names_its_step_and_changes_neither_model_nor_ch
 fn parameters_that_are_not_finite_do_not_replace_a_checkpoint() {
     let (_folder, path) = place("run.safetensors");
     let checkpoint = Checkpoint { path: path.clone(), every: 1, seed: 7 };
-    // The last factor of the rate that fits into the number type is passed in step 2.
-    let training =
-        Training { learning_rate: f64::from(Real::MAX), warm_up: 0, weight_decay: 1e3, ..silent(8) };
+    let training = diverging(8);
     let found = train_resumable(&mut network(0), &training, &checkpoint, |model, gradients, source| {
         regression(model, gradients, source)
     });
-    assert!(matches!(found, Err(Error::NotFinite { .. })), "{found:?}");
+    assert!(
+        matches!(&found, Err(Error::TensorNotFinite { tensor, .. }) if tensor.contains('.')),
+        "{found:?}"
+    );
+    assert_eq!(done(&checkpoint), 0);
+}
+
+/// The product of the rate and the decay does not fit into the number type: the first step leaves no finite parameter.
+fn diverging(steps: usize) -> Training {
+    Training { learning_rate: f64::from(Real::MAX), weight_decay: 1e3, ..silent(steps) }
+}
+
+#[test]
+fn parameters_that_the_last_step_makes_infinite_are_an_error_and_are_not_saved() {
+    let (_folder, path) = place("run.safetensors");
+    let (mut model, mut source) = (network(0), Source::new(0));
+    save(&model, &path).unwrap();
+    let found =
+        train(&mut model, &diverging(1), |model, gradients| regression(model, gradients, &mut source));
+    let Err(Error::TensorNotFinite { tensor, value, .. }) = &found else { panic!("{found:?}") };
+    assert!(tensor.ends_with("weight") || tensor.ends_with("bias"), "{tensor}");
+    assert!(!value.is_finite());
+    assert!(found.unwrap_err().to_string().contains("learning rate"));
+    assert!(
+        parameters(&model).unwrap().iter().any(|p| !p.is_finite()),
+        "the model is left as the step made it"
+    );
+    assert!(matches!(save(&model, &path), Err(Error::TensorNotFinite { .. })));
+    load(&mut model, &path).unwrap();
+    assert_eq!(bits(&model), bits(&network(0)));
+    let checkpoint = Checkpoint { path: path.with_extension("run"), every: 1000, seed: 7 };
+    let found = train_resumable(&mut model, &diverging(1), &checkpoint, regression);
+    assert!(matches!(found, Err(Error::TensorNotFinite { .. })), "{found:?}");
     assert_eq!(done(&checkpoint), 0);
 }
 

@@ -53,15 +53,12 @@ impl Checkpoint {
         }
     }
 
+    /// Writes what the file does not hold yet.
     pub(super) fn end<M>(&self, model: &M, state: &mut State<M>, training: &Training) -> Result<()>
     where
         M: TensorCollection<Real, Dev>,
     {
-        if state.losses.len().is_multiple_of(self.every) {
-            Ok(())
-        } else {
-            self.write(model, state, training)
-        }
+        if state.kept == state.losses.len() { Ok(()) } else { self.write(model, state, training) }
     }
 
     fn write<M>(&self, model: &M, state: &mut State<M>, training: &Training) -> Result<()>
@@ -78,7 +75,9 @@ impl Checkpoint {
         }
         entries.iter().try_for_each(Entry::check_finite)?;
         let about = self.settings(training).map(|(setting, value)| format!("{setting} = {value}"));
-        file::write(&self.path, &entries, Some(about.join("\n")))
+        file::write(&self.path, &entries, Some(about.join("\n")))?;
+        state.kept = state.losses.len();
+        Ok(())
     }
 
     fn resume<M>(&self, bytes: &[u8], model: &mut M, state: &mut State<M>, training: &Training) -> Result<()>
@@ -98,6 +97,7 @@ impl Checkpoint {
             tensors.no_others(&known)?;
         }
         read(&tensors, model, state, &mut Pass::Change)?;
+        state.kept = losses.len();
         state.losses = losses;
         Ok(())
     }

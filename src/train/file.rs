@@ -9,8 +9,9 @@ use safetensors::{Dtype, SafeTensors, View};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::Write;
-use std::path::Path;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A tensor as the file holds it.
 pub(super) struct Entry {
@@ -28,10 +29,9 @@ impl Entry {
 
     /// An error if a number of a tensor is not finite.
     pub(super) fn check_finite(&self) -> Result<()> {
-        let numbers = reals(&self.bytes);
-        match numbers.iter().position(|number| !number.is_finite()) {
-            Some(index) if self.dtype == Real::safe_dtype() => {
-                Err(Error::NotFinite { what: "a tensor of the run", index, value: numbers[index] })
+        match not_finite(&reals(&self.bytes)) {
+            Some((index, value)) if self.dtype == Real::safe_dtype() => {
+                Err(Error::TensorNotFinite { tensor: self.name.clone(), index, value })
             }
             _ => Ok(()),
         }
@@ -64,21 +64,35 @@ impl View for &Entry {
 /// The name of the text in a file. There is one text only: the library writes several in random order.
 const ABOUT: &str = "pushforward";
 
-/// Writes tensors, and a text about them, to a file. It is written beside its place and moved there: whoever reads finds the old file or the new, never a part.
+/// Writes tensors, and a text about them, to a file, or where the path is a link to the file that it names. It is
+/// written beside its place and moved there: whoever reads finds the old file or the new, never a part.
 pub(super) fn write(path: &Path, entries: &[Entry], about: Option<String>) -> Result<()> {
     let about = about.map(|text| HashMap::from([(ABOUT.to_owned(), text)]));
     let named = entries.iter().map(|entry| (entry.name.as_str(), entry));
     let bytes = safetensors::serialize(named, &about).map_err(|problem| bad(path, problem.to_string()))?;
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".partial");
-    let written = File::create(&beside)
-        .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
+    let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let (beside, mut file) = create_beside(&place).map_err(Error::io(path))?;
+    let written = file.write_all(&bytes).and_then(|()| file.sync_all());
+    let moved = written.and_then(|()| fs::rename(&beside, &place));
+    if moved.is_err() {
         // The first error is the one to tell.
         let _ = fs::remove_file(&beside);
     }
-    written.map_err(Error::io(path))
+    moved.map_err(Error::io(path))
+}
+
+/// A new file in the folder of another. No file that is there is opened, so no two writers share one.
+fn create_beside(place: &Path) -> io::Result<(PathBuf, File)> {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    loop {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let mut name = place.as_os_str().to_owned();
+        name.push(format!(".{}-{number}.partial", std::process::id()));
+        match File::create_new(&name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            created => return created.map(|file| (name.into(), file)),
+        }
+    }
 }
 
 /// A file that was read; its header fits its length.
@@ -104,7 +118,7 @@ impl<'a> Tensors<'a> {
         Some(self.about.metadata().as_ref()?.get(ABOUT)?)
     }
 
-    /// The numbers of a tensor that must have this shape; with nothing, it may be any list.
+    /// The numbers of a tensor, all finite, that must have this shape; with nothing, it may be any list.
     pub(super) fn numbers(&self, name: &str, shape: Option<&[usize]>) -> Result<Vec<Real>> {
         let view = self.find(name, Real::safe_dtype())?;
         if shape.map_or(view.shape().len() != 1, |shape| shape != view.shape()) {
@@ -112,7 +126,13 @@ impl<'a> Tensors<'a> {
             let problem = format!("\"{name}\" has the shape {:?}, expected {expected}", view.shape());
             return Err(bad(self.path, problem + ANOTHER));
         }
-        Ok(reals(view.data()))
+        let numbers = reals(view.data());
+        if let Some((index, value)) = not_finite(&numbers) {
+            return Err(self.bad(format!(
+                "\"{name}\" holds {value} at position {index}, and every number must be finite: train anew or use an older file"
+            )));
+        }
+        Ok(numbers)
     }
 
     /// A number that belongs to the configuration of a model.
@@ -157,16 +177,29 @@ fn reals(bytes: &[u8]) -> Vec<Real> {
     bytes.as_chunks().0.iter().map(|bytes| Real::from_le_bytes(*bytes)).collect()
 }
 
-/// A number of 19 digits in the header could overflow the sums of the library safetensors.
+/// The first number that is not finite, with its position.
+fn not_finite(numbers: &[Real]) -> Option<(usize, Real)> {
+    numbers.iter().copied().enumerate().find(|(_, number)| !number.is_finite())
+}
+
+/// A size of 19 digits in the header could overflow the sums of the library safetensors. Names and texts may hold any
+/// digits.
 fn check_header(path: &Path, bytes: &[u8]) -> Result<()> {
     let header = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
     let end = usize::try_from(header).unwrap_or(usize::MAX).saturating_add(8).min(bytes.len());
-    let header = bytes.get(8..end).unwrap_or_default();
-    if header.split(|byte| !byte.is_ascii_digit()).any(|digits| digits.len() > 18) {
-        return Err(bad(
-            path,
-            "a size in the header is larger than any file: write the file again".to_owned(),
-        ));
+    let (mut in_text, mut escaped, mut digits) = (false, false, 0);
+    for byte in bytes.get(8..end).unwrap_or_default() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            _ => {}
+        }
+        digits = if byte.is_ascii_digit() && !in_text { digits + 1 } else { 0 };
+        if digits > 18 {
+            let problem = "a size in the header is larger than any file: write the file again";
+            return Err(bad(path, problem.to_owned()));
+        }
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ pub fn gradient_norm<M: TensorCollection<Real, Dev>>(model: &M, gradients: &mut 
 }
 
 /// Shortens the gradient of a model to the norm c where it is longer, g ← g min(1, c / ‖g‖), and gives the norm that it
-/// had (Pascanu et al. 2012, arXiv:1211.5063, algorithm 1).
+/// had (Pascanu et al. 2012, arXiv:1211.5063, algorithm 1). A gradient whose norm is NaN or infinite stays as it is.
 ///
 /// ```
 /// use pushforward::dfdx::prelude::{Backward, SumTo, Trace, ZeroGrads};
@@ -34,9 +34,9 @@ pub fn gradient_norm<M: TensorCollection<Real, Dev>>(model: &M, gradients: &mut 
 /// # Ok::<(), pushforward::Error>(())
 /// ```
 ///
-/// Errors: [`Error::OutOfDomain`] unless c is a positive number.
+/// Errors: [`Error::OutOfDomain`] unless c is a positive number, also after rounding to [`Real`].
 pub fn clip<M: TensorCollection<Real, Dev>>(model: &M, gradients: &mut Gradients, c: f64) -> Result<f64> {
-    if !(c.is_finite() && c > 0.0) {
+    if !(c.is_finite() && c as Real > 0.0) {
         return Err(Error::OutOfDomain {
             what: "the norm to clip at",
             expected: "a positive number",
@@ -44,7 +44,7 @@ pub fn clip<M: TensorCollection<Real, Dev>>(model: &M, gradients: &mut Gradients
         });
     }
     let norm = gradient_norm(model, gradients)?;
-    if norm > c {
+    if norm.is_finite() && norm > c {
         let mut scale = Scale { gradients, factor: (c / norm) as Real };
         M::iter_tensors(&mut RecursiveWalker { m: model, f: &mut scale })?;
     }

@@ -28,9 +28,10 @@ use std::time::{Duration, Instant};
 /// m ← β₁ m + (1 − β₁) g,  v ← β₂ v + (1 − β₂) g²,
 /// θ ← θ − αₖ (m̂ / (√v̂ + ε) + λ θ) with m̂ = m / (1 − β₁ᵏ⁺¹) and v̂ = v / (1 − β₂ᵏ⁺¹),
 ///
-/// where αₖ is the learning rate times the factor of the [`Schedule`], λ the weight decay, β₁ = 0.9, β₂ = 0.999 and
-/// ε = 10⁻⁸ (Kingma and Ba 2014, arXiv:1412.6980, algorithm 1; Loshchilov and Hutter 2017, arXiv:1711.05101,
-/// algorithm 2).
+/// where αₖ = α ηₖ is the learning rate times the factor of the [`Schedule`], λ the weight decay, β₁ = 0.9, β₂ = 0.999
+/// and ε = 10⁻⁸ (Kingma and Ba 2014, arXiv:1412.6980, algorithm 1; Loshchilov and Hutter 2017, arXiv:1711.05101,
+/// algorithm 2). Like PyTorch, this multiplies λ by αₖ; the second paper multiplies it by ηₖ alone: the paper's λ is our
+/// α λ.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Training {
     /// K: how many steps to take.
@@ -106,8 +107,10 @@ pub struct Trained<M> {
 /// ```
 ///
 /// Errors, all before the step has changed the parameters: [`Error::LossNotFinite`] and [`Error::GradientNotFinite`]
-/// with the step; [`Error::UnusedParameters`] if the loss was computed without the gradients that were given; whatever
-/// `loss` fails with. [`Error::OutOfDomain`] for a setting that makes no sense.
+/// with the step; [`Error::UnusedParameters`] if the loss was computed without the gradients that were given (a parameter
+/// that the loss does not use is no error); whatever `loss` fails with. [`Error::OutOfDomain`] for a setting that makes
+/// no sense, such as a learning rate that is zero or infinite as a [`Real`]. [`Error::TensorNotFinite`] if a number of the
+/// model is NaN or infinite at the end: this is found after the step, and the model is left as the step made it.
 pub fn train<M: TensorCollection<Real, Dev> + Clone>(
     model: &mut M,
     training: &Training,
@@ -147,9 +150,11 @@ pub fn train<M: TensorCollection<Real, Dev> + Clone>(
 /// # Ok::<(), pushforward::Error>(())
 /// ```
 ///
-/// Errors: those of [`train`], which leave the file as it was; [`Error::BadFile`] if the file is not a checkpoint, or one
-/// of another model; [`Error::OtherRun`] if it was written with another seed or other settings (the time limit and the
-/// progress may differ); [`Error::Io`] if it cannot be read or written. A refused file leaves the model as it was.
+/// Errors: those of [`train`], which leave the file as it was ([`Error::TensorNotFinite`] also where it would be written,
+/// for the average and the moments too); [`Error::BadFile`] if the file is not a checkpoint, or one of another model, or
+/// holds a number that is NaN or infinite; [`Error::OtherRun`] if it was written with another seed or other settings (the
+/// time limit and the progress may differ); [`Error::Io`] if it cannot be read or written. A refused file leaves the
+/// model as it was.
 pub fn train_resumable<M: TensorCollection<Real, Dev> + Clone>(
     model: &mut M,
     training: &Training,
@@ -185,19 +190,21 @@ fn run<M: TensorCollection<Real, Dev> + Clone>(
             checkpoint.after_step(model, &mut state, training)?;
         }
     }
+    weights::finite(model)?;
     if let Some(checkpoint) = checkpoint {
         checkpoint.end(model, &mut state, training)?;
     }
-    report.finish();
+    report.finish(&state.losses);
     state.end(model)
 }
 
 impl Training {
     fn check(&self) -> Result<()> {
         let refuse = |what, expected, found| Err(Error::OutOfDomain { what, expected, found });
-        let positive = |x: f64| x.is_finite() && x > 0.0;
-        if !positive(self.learning_rate) {
-            return refuse("the learning rate", "a positive number", self.learning_rate);
+        let positive = |x: f64| x.is_finite() && x as Real > 0.0;
+        let rate = self.learning_rate;
+        if !(positive(rate) && (rate as Real).is_finite()) {
+            return refuse("the learning rate", "a positive number in the range of `Real`", rate);
         }
         if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
             return refuse("the weight decay", "a number from 0", self.weight_decay);

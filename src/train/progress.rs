@@ -60,26 +60,40 @@ impl Report {
         if !done.is_multiple_of(every) && done != self.steps {
             return;
         }
-        let recent = &losses[done - every.min(done)..];
+        self.tell(losses, "");
+    }
+
+    /// Called after the last step with all losses; where they are fewer than the steps, the time was over.
+    pub(super) fn finish(self, losses: &[Real]) {
+        let stopped = losses.len() < self.steps;
+        if stopped {
+            self.tell(losses, "   stopped here: the time is over");
+        }
+        match self.kind {
+            Kind::Bar(bar) if stopped => bar.abandon(),
+            Kind::Bar(bar) => bar.finish(),
+            Kind::Lines | Kind::Silent => {}
+        }
+    }
+
+    /// Tells where the training is, and the mean of the last losses.
+    fn tell(&self, losses: &[Real], note: &str) {
+        let (done, steps) = (losses.len(), self.steps);
+        let recent = &losses[done - steps.div_ceil(LINES).min(done)..];
         let mean = recent.iter().sum::<Real>() / recent.len() as Real;
         match &self.kind {
             Kind::Silent => {}
             Kind::Bar(bar) => {
                 bar.set_position(done as u64);
-                bar.set_message(format!("loss {mean:.4}"));
+                let loss = if done == 0 { String::new() } else { format!("loss {mean:.4}") };
+                bar.set_message(loss + note);
             }
             Kind::Lines => {
                 let seconds = self.started.elapsed().as_secs_f64();
-                let steps = self.steps;
+                let loss = if done == 0 { String::new() } else { format!("   loss {mean:>8.4}") };
                 // A closed output is no reason to stop training.
-                let _ = writeln!(stdout(), "step {done:>6} of {steps}   loss {mean:>8.4}   {seconds:>5.1} s");
+                let _ = writeln!(stdout(), "step {done:>6} of {steps}{loss}   {seconds:>5.1} s{note}");
             }
-        }
-    }
-
-    pub(super) fn finish(self) {
-        if let Kind::Bar(bar) = self.kind {
-            bar.finish();
         }
     }
 }

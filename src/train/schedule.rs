@@ -2,8 +2,8 @@
 
 /// How the learning rate changes while training: the factor f of the learning rate in step k = 0, 1, …, K − 1.
 ///
-/// In the first W steps ([`Training::warm_up`](super::Training::warm_up)) it grows, f = k / W; after them, with
-/// s = (k − W) / (K − W), it is what the schedule says.
+/// In the first W steps ([`Training::warm_up`](super::Training::warm_up)) it grows, f = k / W, so with a warm-up step 0
+/// moves nothing; after them, with s = (k − W) / (K − W), it is what the schedule says.
 ///
 /// ```
 /// use pushforward::train::Schedule;
@@ -17,14 +17,16 @@ pub enum Schedule {
     /// It stays as it is, f = 1.
     #[default]
     Constant,
-    /// It falls to zero along half a cosine, f = ½ (1 + cos π s) (Loshchilov and Hutter 2016, arXiv:1608.03983,
-    /// equation 5, without restarts).
+    /// It falls along half a cosine, f = ½ (1 + cos π s) (Loshchilov and Hutter 2016, arXiv:1608.03983, equation 5,
+    /// without restarts). It would be zero at k = K; the last step, k = K − 1, still has a factor above zero.
     Cosine,
 }
 
 impl Schedule {
-    /// f in step `step` of `steps`, the first `warm_up` of which are the warm-up.
+    /// f in step `step` of `steps`, the first `warm_up` of which are the warm-up. Beyond the last step it is what it would
+    /// be at k = K.
     pub fn factor(self, step: usize, warm_up: usize, steps: usize) -> f64 {
+        let step = step.min(steps);
         if step < warm_up {
             return step as f64 / warm_up as f64;
         }

@@ -15,6 +15,8 @@ pub(super) struct State<M> {
     pub(super) adam: Adam,
     pub(super) average: Option<M>,
     pub(super) losses: Vec<Real>,
+    /// How many steps the checkpoint's file holds.
+    pub(super) kept: usize,
     gradients: Gradients,
     mark: Mark,
 }
@@ -25,7 +27,7 @@ impl<M: TensorCollection<Real, Dev> + Clone> State<M> {
         let average = training.ema_decay.map(|_| copy(model)).transpose()?;
         let mut gradients = model.try_alloc_grads()?;
         let mark = Mark::new(&mut gradients)?;
-        Ok(Self { adam: Adam::new(), average, losses: Vec::new(), gradients, mark })
+        Ok(Self { adam: Adam::new(), average, losses: Vec::new(), kept: 0, gradients, mark })
     }
 
     /// One step. Where it fails, neither the model nor the state have changed, except that training cannot go on.

@@ -13,8 +13,8 @@ use std::path::Path;
 
 /// Writes the parameters of a model to a file in the format safetensors, as dfdx names them.
 ///
-/// An old file is replaced only when the new one is whole: it is written beside it, under the name with `.partial`
-/// added, and then renamed.
+/// An old file is replaced only when the new one is whole: it is written beside it, under a new name that ends with
+/// `.partial`, and then renamed. Where the path is a link, the file that it names is replaced.
 ///
 /// ```
 /// use pushforward::nn::{Mlp, Tanh};
@@ -33,17 +33,25 @@ use std::path::Path;
 /// # Ok::<(), pushforward::Error>(())
 /// ```
 ///
-/// Errors: [`Error::Io`] if the file cannot be written; the old one is then as it was.
+/// Errors, which leave an old file as it was: [`Error::Io`] if the file cannot be written; [`Error::TensorNotFinite`] if
+/// the model holds a number that is NaN or infinite, because [`load`] would refuse it.
 pub fn save<M: TensorCollection<Real, Dev>>(model: &M, path: impl AsRef<Path>) -> Result<()> {
+    file::write(path.as_ref(), &finite(model)?, None)
+}
+
+/// All tensors of a model; an error if one holds a number that is not finite.
+pub(super) fn finite<M: TensorCollection<Real, Dev>>(model: &M) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     gather("", model, None, &mut entries)?;
-    file::write(path.as_ref(), &entries, None)
+    entries.iter().try_for_each(Entry::check_finite)?;
+    Ok(entries)
 }
 
 /// Reads the parameters of a model from a file that [`save`] wrote.
 ///
 /// Errors, which leave the model as it was: [`Error::Io`] if there is no such file; [`Error::BadFile`] if it is
-/// truncated, of another format, or written for a model with other names, shapes or numbers.
+/// truncated, of another format, written for a model with other names, shapes or numbers, or holds a number that is NaN
+/// or infinite.
 pub fn load<M: TensorCollection<Real, Dev>>(model: &mut M, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     let bytes = std::fs::read(path).map_err(Error::io(path))?;
