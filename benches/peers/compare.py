@@ -112,11 +112,16 @@ def measure(case, rounds, threads, binary, python):
             tell(" ".join([case, f"round {turn + 1} of {rounds}:", side, *words, str(count)]))
             for figure in figures(command, changes):
                 # A case's name may be the beginning of another's: b256 of b2560.
-                if figure["case"] == case:
+                if figure["case"] == case and not wrongly_compiled(figure, changes):
                     mode = [figure["mode"]] if "mode" in figure else []
                     setting = " ".join([*mode, *words, str(count)])
                     found[side][figure["metric"]][setting].append(figure["value"])
     return found
+
+
+def wrongly_compiled(figure, changes):
+    """torch.compile does not expect other instructions than the processor's: its sampler then gives wrong points."""
+    return bool(changes) and figure.get("mode", "").startswith("compile")
 
 
 def best(settings, faster):
