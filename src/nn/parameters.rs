@@ -1,6 +1,6 @@
 //! A model's parameters as one list of numbers.
 
-use crate::tensor::{Dev, Real, check_all_finite};
+use crate::tensor::{Dev, Real, check_all_finite, entries};
 use crate::{Error, Result};
 use dfdx::nn::tensor_collection::{RecursiveWalker, TensorVisitor, ViewTensorMut, ViewTensorRef};
 use dfdx::prelude::{HasErr, HasShape, Shape, Tensor, TensorCollection, TensorOptions};
@@ -63,10 +63,7 @@ impl TensorVisitor<Real, Dev> for Reader {
     type D2 = Dev;
 
     fn visit<S: Shape>(&mut self, _: TensorOptions<S, Real, Dev>, t: &Tensor<S, Real, Dev>) -> Visited<S> {
-        // dfdx cannot list the entries of a tensor without any.
-        if t.shape().num_elements() > 0 {
-            self.0.extend(t.as_vec());
-        }
+        self.0.extend(entries(t));
         Ok(None)
     }
 }

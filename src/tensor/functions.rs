@@ -131,6 +131,6 @@ pub(crate) fn is_empty<S: Shape, T>(x: &Tensor<S, Real, Dev, T>) -> bool {
 }
 
 /// The entries in row-major order; dfdx cannot list those of a tensor without any.
-fn entries<S: Shape, T>(x: &Tensor<S, Real, Dev, T>) -> Vec<Real> {
+pub(crate) fn entries<S: Shape, T>(x: &Tensor<S, Real, Dev, T>) -> Vec<Real> {
     if is_empty(x) { Vec::new() } else { x.as_vec() }
 }

@@ -3,7 +3,7 @@
 
 mod functions;
 
-pub(crate) use functions::is_empty;
+pub(crate) use functions::{entries, is_empty};
 pub use functions::{log_sum_exp, log1p, softplus, sqrt};
 
 use crate::{Error, Result};
@@ -136,17 +136,13 @@ pub(crate) fn repeat<X>(n: usize, make: impl FnMut() -> X) -> Result<Vec<X>> {
 
 /// The coordinates of each point.
 pub fn rows<const D: usize, T>(points: &Points<D, T>) -> Vec<[Real; D]> {
-    // dfdx cannot list the entries of a tensor without any.
-    if points.shape().0 == 0 {
-        return Vec::new();
-    }
-    let values = points.as_vec();
+    let values = entries(points);
     (0..points.shape().0).map(|row| std::array::from_fn(|column| values[row * D + column])).collect()
 }
 
 /// The number of each point.
 pub fn values<T>(per_point: &PerPoint<T>) -> Vec<Real> {
-    if per_point.shape().0 == 0 { Vec::new() } else { per_point.as_vec() }
+    entries(per_point)
 }
 
 /// An error unless there is at least one point and every coordinate is finite; `what` names the batch.

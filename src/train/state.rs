@@ -3,7 +3,7 @@
 use super::adam::Adam;
 use super::gradient::{self, clip, gradient_norm};
 use super::{Trained, Training};
-use crate::tensor::{Dev, Gradients, Loss, Real};
+use crate::tensor::{Dev, Gradients, Loss, Real, entries};
 use crate::{Error, Result};
 use dfdx::nn::tensor_collection::{RecursiveWalker, TensorVisitor, ViewTensorMut, ViewTensorRef};
 use dfdx::prelude::{
@@ -108,7 +108,7 @@ impl TensorVisitor<Real, Dev> for Renew {
         _: TensorOptions<S, Real, Dev>,
         tensor: &mut Tensor<S, Real, Dev>,
     ) -> Result<Option<Tensor<S, Real, Dev>>> {
-        *tensor = tensor.device().try_tensor_from_vec(super::weights::numbers(tensor), *tensor.shape())?;
+        *tensor = tensor.device().try_tensor_from_vec(entries(tensor), *tensor.shape())?;
         Ok(None)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::file::{self, Entry, Tensors};
 use super::gradient;
-use crate::tensor::{Dev, Gradients, Real};
+use crate::tensor::{Dev, Gradients, Real, entries};
 use crate::{Error, Result};
 use dfdx::nn::tensor_collection::{
     RecursiveWalker, ScalarOptions, TensorVisitor, ViewTensorMut, ViewTensorName, ViewTensorRef,
@@ -64,12 +64,6 @@ pub fn load<M: TensorCollection<Real, Dev>>(model: &mut M, path: impl AsRef<Path
     scatter("", model, None, &tensors, &mut Pass::Change)
 }
 
-/// The numbers of a tensor.
-pub(super) fn numbers<S: Shape>(tensor: &Tensor<S, Real, Dev>) -> Vec<Real> {
-    // dfdx cannot list the entries of a tensor without any.
-    if tensor.shape().num_elements() == 0 { Vec::new() } else { tensor.as_vec() }
-}
-
 /// Lists the tensors of a model or, where gradients are given, what they keep for its parameters, under names that
 /// begin with the prefix.
 pub(super) fn gather<M: TensorCollection<Real, Dev>>(
@@ -101,7 +95,7 @@ impl TensorVisitor<Real, Dev> for Gather<'_> {
     ) -> Result<Option<Tensor<S, Real, Dev>>> {
         let shape = tensor.shape().concrete().into();
         match &mut self.gradients {
-            None => self.entries.push(Entry::new(name, shape, &numbers(tensor))),
+            None => self.entries.push(Entry::new(name, shape, &entries(tensor))),
             Some(gradients) if options.do_gradient_update => {
                 self.entries.push(Entry::new(name, shape, &gradient::read(gradients, tensor)?));
             }
