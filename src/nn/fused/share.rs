@@ -1,7 +1,7 @@
 //! Which rows of a batch go together, and which thread takes them.
 
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// A batch in parts, and each part in tiles. Only the sizes decide, never the number of threads, and so all roundings
 /// are the same for any number.
@@ -53,6 +53,7 @@ fn ranges(end: usize, step: usize) -> impl ExactSizeIterator<Item = Range<usize>
 /// Does the work on every item: this thread and those of rayon's pool, `threads` in all at most, take the next item until
 /// none is left.
 pub(super) fn share<I: Send>(items: Vec<I>, threads: usize, work: impl Fn(I) + Sync) {
+    join_pool();
     let helpers = rayon::current_num_threads().min(items.len()).min(threads).saturating_sub(1);
     let queue = Mutex::new(items.into_iter());
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
@@ -68,4 +69,12 @@ pub(super) fn share<I: Send>(items: Vec<I>, threads: usize, work: impl Fn(I) + S
         (0..helpers).for_each(|_| scope.spawn(|_| serve()));
         serve();
     });
+}
+
+/// Makes the thread that comes first one of rayon's pool. Otherwise the pool has a thread for every core beside it, and
+/// those that look for work take time from it: a step of a small network takes 1.1 times as long.
+fn join_pool() {
+    static DONE: OnceLock<()> = OnceLock::new();
+    // It fails where the program has made the pool already, which is then as the program wants it.
+    DONE.get_or_init(|| drop(rayon::ThreadPoolBuilder::new().use_current_thread().build_global()));
 }
