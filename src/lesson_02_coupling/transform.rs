@@ -61,7 +61,10 @@ fn go<F: Transformer, const D: usize, const O: usize, T: Tape<Real, Dev>>(
     x: Points<D, T>,
     h: Points<O, T>,
 ) -> Result<(Points<D, T>, PerPoint<T>)> {
-    const { assert!(O == D * F::PARAMETERS, "the conditioner gives P numbers for each feature") };
+    const {
+        assert!(D > 0 && F::PARAMETERS > 0, "a point has a feature, and a map has a parameter");
+        assert!(O == D * F::PARAMETERS, "the conditioner gives P numbers for each feature");
+    };
     let n = x.shape().0;
     check_some("the batch of points", n)?;
     check_same_batch("parameters for each point", n, h.shape().0)?;

@@ -21,6 +21,78 @@ pub(super) const CASES: &[Case] = &[
         name: "realnvp_train/spline",
         run: |seed| realnvp_train(SplineFlow::<2, 2, 64, 46, 8>::new(&Source::new(seed))?, seed),
     },
+    Case {
+        name: "tmp/b2",
+        run: |seed| {
+            realnvp_train(
+                pushforward::coupling::CouplingFlow::<
+                    2,
+                    2,
+                    64,
+                    4,
+                    1,
+                    8,
+                    pushforward::nn::Relu,
+                    pushforward::coupling::BoundedAffine<2>,
+                >::new(&Source::new(seed))?,
+                seed,
+            )
+        },
+    },
+    Case {
+        name: "tmp/b5",
+        run: |seed| {
+            realnvp_train(
+                pushforward::coupling::CouplingFlow::<
+                    2,
+                    2,
+                    64,
+                    4,
+                    1,
+                    8,
+                    pushforward::nn::Relu,
+                    pushforward::coupling::BoundedAffine<5>,
+                >::new(&Source::new(seed))?,
+                seed,
+            )
+        },
+    },
+    Case {
+        name: "tmp/b8",
+        run: |seed| {
+            realnvp_train(
+                pushforward::coupling::CouplingFlow::<
+                    2,
+                    2,
+                    64,
+                    4,
+                    1,
+                    8,
+                    pushforward::nn::Relu,
+                    pushforward::coupling::BoundedAffine<8>,
+                >::new(&Source::new(seed))?,
+                seed,
+            )
+        },
+    },
+    Case {
+        name: "tmp/un",
+        run: |seed| {
+            realnvp_train(
+                pushforward::coupling::CouplingFlow::<
+                    2,
+                    2,
+                    64,
+                    4,
+                    1,
+                    8,
+                    pushforward::nn::Relu,
+                    pushforward::coupling::UnboundedAffine,
+                >::new(&Source::new(seed))?,
+                seed,
+            )
+        },
+    },
 ];
 
 const STEPS: usize = 2000;
