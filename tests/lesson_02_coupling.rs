@@ -15,9 +15,9 @@ use pushforward::coupling::{
     half_mask, invert, transform,
 };
 use pushforward::data::{Sample, TwoMoons};
-use pushforward::dfdx::prelude::{Axis, Backward, MeanTo, SumTo, Trace, TryAdd, TryMul};
+use pushforward::dfdx::prelude::{Axis, Backward, MeanTo, SumTo, TensorCollection, Trace, TryAdd, TryMul};
 use pushforward::nn::{Relu, set_parameters};
-use pushforward::tensor::{Gradients, Points, Real, Source, rows, values};
+use pushforward::tensor::{Dev, Gradients, Points, Real, Recording, Source, rows, values};
 use pushforward::train::{Progress, Training, load, save, train};
 
 /// How far a round trip may be off, relative to 1 + |x|.
@@ -158,40 +158,78 @@ fn points(far: Real) -> Points<2> {
     Source::new(8).normal::<2>(300).unwrap().try_mul(far).unwrap()
 }
 
-/// Point after point, near the data and far away: the inverse finds the point, or it is refused.
-fn round_trips<B: Bijection<2>>(name: &str, f: &B) {
-    for (far, most_refused) in [(1.0, 15), (1e3, 300), (1e6, 300)] {
+/// Point after point, near the data and far away: the inverse finds the point, or it is refused; near the data few may be.
+fn round_trips<B: Bijection<2>>(name: &str, f: &B, data: &Points<2>) {
+    for far in [1.0, 3.0, 10.0, 100.0, 1e3, 1e6] {
         let (source, mut refused) = (Source::new(0), 0);
-        for x in rows(&points(far)) {
+        let points = rows(&data.clone().try_mul(far as Real).unwrap());
+        for x in &points {
             let there_and_back = f
-                .forward(source.points(&[x]).unwrap())
+                .forward(source.points(&[*x]).unwrap())
                 .and_then(|(z, _)| f.inverse(z))
                 .map(|(x, _)| rows(&x)[0]);
             match there_and_back {
                 Ok(back) => {
-                    for (x, back) in x.into_iter().zip(back) {
-                        close(&format!("{name}, {far} times the data"), x.into(), back.into(), ROUND_TRIP);
+                    for (x, back) in x.iter().zip(back) {
+                        close(&format!("{name}, {far} times the data"), (*x).into(), back.into(), ROUND_TRIP);
                     }
                 }
                 Err(Error::Saturated { .. }) => refused += 1,
                 Err(other) => panic!("{name}: {other}"),
             }
         }
-        assert!(
-            refused <= most_refused,
-            "{name}: {refused} of 300 points at {far} times the data are refused"
-        );
+        println!("{name}: {refused} of {} points at {far} times the data are refused", points.len());
+        assert!(far > 1.0 || refused <= points.len() / 20, "{name}: {refused} of the data are refused");
     }
 }
 
 #[test]
 fn every_model_undoes_itself_near_the_data_and_far_away_or_says_that_it_cannot() {
     let mut source = Source::new(5);
-    round_trips("NICE", &stirred(Nice::<2, 2, 16, 8>::new(&source).unwrap(), 0.2));
-    round_trips("RealNVP", &stirred(RealNvp::<2, 2, 16, 4, 8>::new(&source).unwrap(), 0.2));
-    round_trips("a spline flow", &stirred(SplineFlow::<2, 2, 16, 46, 8>::new(&source).unwrap(), 0.1));
-    round_trips("Glow", &stirred(Glow::<2, 2, 16, 4, 8>::new(&mut source).unwrap(), 0.1));
-    round_trips("Flow++", &stirred(FlowPlusPlus::<2, 2, 16, 28, 8>::new(&mut source).unwrap(), 0.1));
+    round_trips("NICE", &stirred(Nice::<2, 2, 16, 8>::new(&source).unwrap(), 0.2), &points(1.0));
+    round_trips("RealNVP", &stirred(RealNvp::<2, 2, 16, 4, 8>::new(&source).unwrap(), 0.2), &points(1.0));
+    round_trips(
+        "a spline flow",
+        &stirred(SplineFlow::<2, 2, 16, 46, 8>::new(&source).unwrap(), 0.1),
+        &points(1.0),
+    );
+    round_trips("Glow", &stirred(Glow::<2, 2, 16, 4, 8>::new(&mut source).unwrap(), 0.1), &points(1.0));
+    round_trips(
+        "Flow++",
+        &stirred(FlowPlusPlus::<2, 2, 16, 28, 8>::new(&mut source).unwrap(), 0.1),
+        &points(1.0),
+    );
+}
+
+/// The model, trained on two moons for a while.
+fn fitted<M>(mut model: M) -> M
+where
+    M: Bijection<2> + Bijection<2, Recording> + TensorCollection<Real, Dev> + Clone,
+{
+    let mut source = Source::new(6);
+    let training =
+        Training { steps: 200, learning_rate: 5e-3, progress: Progress::Silent, ..Training::default() };
+    train(&mut model, &training, |model, gradients| {
+        let flow = Flow { bijection: model.clone(), base: StandardNormal };
+        negative_log_likelihood(&flow, TwoMoons::default().sample(128, &mut source)?, gradients)
+    })
+    .unwrap();
+    model
+}
+
+#[test]
+fn every_trained_model_undoes_itself_or_says_that_it_cannot() {
+    let mut source = Source::new(5);
+    let data = TwoMoons::default().sample(300, &mut source).unwrap();
+    round_trips("NICE", &fitted(Nice::<2, 2, 16, 6>::new(&source).unwrap()), &data);
+    round_trips("RealNVP", &fitted(RealNvp::<2, 2, 16, 4, 6>::new(&source).unwrap()), &data);
+    round_trips("a spline flow", &fitted(SplineFlow::<2, 2, 16, 46, 6>::new(&source).unwrap()), &data);
+    let mut glow = Glow::<2, 2, 16, 4, 6>::new(&mut source).unwrap();
+    glow.initialize(&data).unwrap();
+    round_trips("Glow", &fitted(glow), &data);
+    let mut mixtures = FlowPlusPlus::<2, 2, 16, 28, 4>::new(&mut source).unwrap();
+    mixtures.initialize(&data).unwrap();
+    round_trips("Flow++", &fitted(mixtures), &data);
 }
 
 #[test]

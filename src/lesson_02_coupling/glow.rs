@@ -1,6 +1,6 @@
 //! Glow and Flow++ for points: steps of normalisation, mixing and coupling.
 
-use super::probe::{moved, undo};
+use super::far::{go, undo};
 use super::{
     ActNorm, BoundedAffine, ConditionalBijection, Coupling, InvertibleLinear, LogisticMixture, Transformer,
     half_mask,
@@ -10,7 +10,7 @@ use crate::lesson_01_change_of_variables::{Bijection, compose};
 use crate::nn::{Activation, Relu};
 use crate::tensor::{Dev, PerPoint, Points, Real, Source};
 use dfdx::nn::modules::Repeated;
-use dfdx::prelude::{Device, Dtype, ModuleVisitor, NumParams, Tape, TensorCollection};
+use dfdx::prelude::{Device, Dtype, ModuleVisitor, NumParams, Tape, TensorCollection, TryAdd};
 use num_traits::Float;
 use rand_distr::uniform::SampleUniform;
 
@@ -106,12 +106,6 @@ where
         };
         Ok(Self { norm, linear, coupling: coupling? })
     }
-
-    /// The rest of the inverse, after that of the coupling, with points that are moved as rounding might.
-    fn probe(&self, z: Points<D>, by: Real) -> Result<Points<D>> {
-        let (z, _) = self.linear.inverse(moved(z, by)?)?;
-        Ok(self.norm.inverse(moved(z, by)?)?.0)
-    }
 }
 
 impl<
@@ -192,8 +186,6 @@ where
     }
 }
 
-use dfdx::prelude::TryAdd;
-
 impl<
     const D: usize,
     const C: usize,
@@ -234,11 +226,17 @@ impl<
 > Bijection<D, T> for StepFlow<D, I, H, O, L, K, A, F>
 {
     fn forward(&self, x: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        compose(self.steps().iter(), x, Step::forward)
+        let solve = |z| Ok(compose(self.steps().iter().rev(), z, Step::inverse)?.0);
+        go(x, |x| compose(self.steps().iter(), x, Step::forward), solve)
     }
 
     fn inverse(&self, z: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        undo(self.steps(), z, Step::inverse, |step, z, by| step.probe(step.coupling.inverse(z)?.0, by))
+        undo(
+            z,
+            |z| compose(self.steps().iter().rev(), z, Step::inverse),
+            |z| Ok(compose(self.steps().iter().rev(), z, Step::inverse)?.0),
+            |x| Ok(compose(self.steps().iter(), x, Step::forward)?.0),
+        )
     }
 }
 
@@ -256,12 +254,18 @@ impl<
 > ConditionalBijection<D, C, T> for StepFlow<D, I, H, O, L, K, A, F>
 {
     fn forward_given(&self, x: Points<D, T>, context: &Points<C>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        compose(self.steps().iter(), x, |step, x| step.forward_given(x, context))
+        let solve =
+            |z| Ok(compose(self.steps().iter().rev(), z, |step, z| step.inverse_given(z, context))?.0);
+        go(x, |x| compose(self.steps().iter(), x, |step, x| step.forward_given(x, context)), solve)
     }
 
     fn inverse_given(&self, z: Points<D, T>, context: &Points<C>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        let go = |step: &Step<_, _, _, _, _, _, _>, z| step.inverse_given(z, context);
-        undo(self.steps(), z, go, |step, z, by| step.probe(step.coupling.inverse_given(z, context)?.0, by))
+        undo(
+            z,
+            |z| compose(self.steps().iter().rev(), z, |step, z| step.inverse_given(z, context)),
+            |z| Ok(compose(self.steps().iter().rev(), z, |step, z| step.inverse_given(z, context))?.0),
+            |x| Ok(compose(self.steps().iter(), x, |step, x| step.forward_given(x, context))?.0),
+        )
     }
 }
 

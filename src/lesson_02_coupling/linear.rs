@@ -8,8 +8,8 @@ use crate::lesson_01_change_of_variables::Bijection;
 use crate::tensor::{Dev, PerPoint, Points, Real, Source, check_all_finite, check_some, entries};
 use crate::{Error, Result};
 use dfdx::prelude::{
-    Axis, BroadcastTo, Const, Device, Dtype, HasShape, ModuleVisitor, NoneTape, PermuteTo, Rank0, Rank1,
-    Rank2, SumTo, Tape, Tensor, TensorCollection, TensorFrom, TensorFromVec, TensorOptions, TryAdd,
+    Axis, BroadcastTo, Const, Device, Dtype, HasShape, ModuleVisitor, NoneTape, PermuteTo, PutTape, Rank0,
+    Rank1, Rank2, SumTo, Tape, Tensor, TensorCollection, TensorFrom, TensorFromVec, TensorOptions, TryAdd,
     TryMatMul, TryMul, TrySub,
 };
 use num_traits::Float;
@@ -138,8 +138,6 @@ impl<const D: usize, T: Tape<Real, Dev>> Bijection<D, T> for InvertibleLinear<D>
         Ok((left.try_sub(rounding)?.try_matmul(backwards)?.try_add(x)?, self.log_det(n)?.try_negate()?))
     }
 }
-
-use dfdx::prelude::PutTape;
 
 /// The rows x with x A = z for the rows of z, and A⁻¹.
 fn solve(n: usize, a: &[Real], z: &[Real]) -> Result<(Vec<Real>, Vec<Real>)> {

@@ -7,6 +7,7 @@
 mod act_norm;
 mod conditional;
 mod factors;
+mod far;
 mod glow;
 mod layer;
 mod linear;
@@ -14,7 +15,6 @@ mod mixture;
 mod models;
 mod nice;
 mod permutation;
-mod probe;
 mod rows;
 mod spline;
 mod transform;
@@ -22,6 +22,7 @@ mod transformer;
 
 pub use act_norm::ActNorm;
 pub use conditional::{ConditionalBijection, Given, given};
+pub(crate) use far::{go, undo};
 pub use glow::{FlowPlusPlus, Glow, Step, StepFlow};
 pub use layer::{Coupling, alternating_mask, half_mask};
 pub use linear::InvertibleLinear;

@@ -1,6 +1,6 @@
 //! Stacks of coupling layers: NICE, RealNVP and spline flows.
 
-use super::probe::undo;
+use super::far::{go, undo};
 use super::{Additive, BoundedAffine, ConditionalBijection, Coupling, Spline, Transformer, alternating_mask};
 use crate::Result;
 use crate::lesson_01_change_of_variables::{Bijection, compose};
@@ -17,8 +17,8 @@ use rand_distr::uniform::SampleUniform;
 /// (I = D, or D + C with contexts of C numbers), L + 1 layers of H hidden units and O = D P outputs, P the number of
 /// parameters of the transformer F. Before training it is z = x.
 ///
-/// The inverse goes through the layers three times, twice with coordinates that are moved by a few rounding units: it is
-/// [`Error::Saturated`](crate::Error::Saturated) where that moves the result by more than [`invert`](super::invert) allows.
+/// Far from the data, rounding can lose a point. [`Error::Saturated`](crate::Error::Saturated) tells of it: in the inverse
+/// for a coordinate of x or z beyond ±8, and forward, without a tape, for one of x beyond ±64.
 #[derive(Clone, Debug)]
 pub struct CouplingFlow<
     const D: usize,
@@ -114,11 +114,17 @@ impl<
 > Bijection<D, T> for CouplingFlow<D, I, H, O, L, K, A, F>
 {
     fn forward(&self, x: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        compose(self.layers().iter(), x, Coupling::forward)
+        let solve = |z| Ok(compose(self.layers().iter().rev(), z, Coupling::inverse)?.0);
+        go(x, |x| compose(self.layers().iter(), x, Coupling::forward), solve)
     }
 
     fn inverse(&self, z: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        undo(self.layers(), z, Coupling::inverse, |layer, z, _| Ok(layer.inverse(z)?.0))
+        undo(
+            z,
+            |z| compose(self.layers().iter().rev(), z, Coupling::inverse),
+            |z| Ok(compose(self.layers().iter().rev(), z, Coupling::inverse)?.0),
+            |x| Ok(compose(self.layers().iter(), x, Coupling::forward)?.0),
+        )
     }
 }
 
@@ -136,12 +142,18 @@ impl<
 > ConditionalBijection<D, C, T> for CouplingFlow<D, I, H, O, L, K, A, F>
 {
     fn forward_given(&self, x: Points<D, T>, context: &Points<C>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        compose(self.layers().iter(), x, |layer, x| layer.forward_given(x, context))
+        let solve =
+            |z| Ok(compose(self.layers().iter().rev(), z, |layer, z| layer.inverse_given(z, context))?.0);
+        go(x, |x| compose(self.layers().iter(), x, |layer, x| layer.forward_given(x, context)), solve)
     }
 
     fn inverse_given(&self, z: Points<D, T>, context: &Points<C>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        let go = |layer: &Coupling<_, _, _, _, _, _, _>, z| layer.inverse_given(z, context);
-        undo(self.layers(), z, go, |layer, z, _| Ok(layer.inverse_given(z, context)?.0))
+        undo(
+            z,
+            |z| compose(self.layers().iter().rev(), z, |layer, z| layer.inverse_given(z, context)),
+            |z| Ok(compose(self.layers().iter().rev(), z, |layer, z| layer.inverse_given(z, context))?.0),
+            |x| Ok(compose(self.layers().iter(), x, |layer, x| layer.forward_given(x, context))?.0),
+        )
     }
 }
 

@@ -6,7 +6,7 @@ use crate::lesson_01_change_of_variables::Bijection;
 use crate::tensor::{Dev, PerPoint, Points, Real, Source};
 use dfdx::prelude::{
     BroadcastTo, Device, Dtype, HasShape, ModuleVisitor, NumParams, Rank0, Rank1, SumTo, Tape, Tensor,
-    TensorCollection, TensorFrom, TensorOptions, TryAdd, TryMul,
+    TensorCollection, TensorFrom, TensorOptions, TryAdd, TryMul, WithEmptyTape,
 };
 use num_traits::Float;
 use rand_distr::uniform::SampleUniform;
@@ -62,8 +62,6 @@ impl<const D: usize, const I: usize, const H: usize, const K: usize> Nice<D, I, 
         Ok((y.try_mul(scale)?, log_det))
     }
 }
-
-use dfdx::prelude::WithEmptyTape;
 
 impl<const D: usize, const I: usize, const H: usize, const K: usize, T: Tape<Real, Dev>> Bijection<D, T>
     for Nice<D, I, H, K>

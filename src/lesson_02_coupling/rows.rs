@@ -1,7 +1,7 @@
 //! The loops over points. None of this is generic, so it is compiled, optimised, with this crate.
 
 use super::Transformer;
-use crate::tensor::Real;
+use crate::tensor::{Real, share};
 use crate::{Error, Result};
 
 /// A [`Transformer`] whose type is forgotten.
@@ -46,19 +46,6 @@ const GRAIN: usize = 1 << 12;
 /// How many threads there may be has no influence on a result: rows do not touch each other.
 const MOST_PARTS: usize = 8;
 
-/// Does all the work, the last piece on this thread.
-fn share<W: FnOnce() + Send>(work: impl Iterator<Item = W>) {
-    let mut work: Vec<W> = work.collect();
-    let Some(own) = work.pop() else { return };
-    if work.is_empty() {
-        return own();
-    }
-    rayon::in_place_scope(|scope| {
-        work.into_iter().for_each(|piece| scope.spawn(move |_| piece()));
-        own();
-    });
-}
-
 /// What is done to each row of a batch.
 pub(super) struct Rows {
     pub(super) transformer: Box<dyn Scalar>,
@@ -84,9 +71,9 @@ impl Rows {
         results.resize_with(n.div_ceil(part), || Ok(()));
         let rows = y.chunks_mut(part * features).zip(h.chunks(part * features * self.parameters));
         let parts = rows.zip(log_det.chunks_mut(part)).zip(&mut results).enumerate();
-        share(parts.map(|(number, (((y, h), log_det), result))| {
-            move || *result = self.apply_part(direction, number * part, (y, h), log_det)
-        }));
+        share(parts.collect(), MOST_PARTS, |(number, (((y, h), log_det), result))| {
+            *result = self.apply_part(direction, number * part, (y, h), log_det);
+        });
         results.into_iter().collect::<Result<()>>()?;
         Ok((y, log_det))
     }
@@ -180,9 +167,9 @@ impl Rows {
         let points = at.chunks(narrow).zip(h.chunks(wide));
         let upstream = dy.chunks(narrow).zip(dl.chunks(part));
         let sums = dx.chunks_mut(narrow).zip(dh.chunks_mut(wide));
-        share(points.zip(upstream).zip(sums).map(|((point, upstream), sums)| {
-            move || self.add_gradient_part(direction, point, upstream, sums)
-        }));
+        share(points.zip(upstream).zip(sums).collect(), MOST_PARTS, |((point, upstream), sums)| {
+            self.add_gradient_part(direction, point, upstream, sums);
+        });
     }
 
     fn add_gradient_part(

@@ -2,9 +2,11 @@
 //! lacks.
 
 mod functions;
+mod share;
 
 pub(crate) use functions::{entries, is_empty};
 pub use functions::{log_sum_exp, log1p, softplus, sqrt};
+pub(crate) use share::share;
 
 use crate::{Error, Result};
 use dfdx::prelude::{

@@ -2,8 +2,9 @@
 
 use super::kernel::{activate, add, add_rows, multiply, transpose};
 use super::product::{Matrix, add_product, product};
-use super::share::{Split, share};
+use super::split::Split;
 use crate::nn::Kernel;
+use crate::tensor::share;
 use std::sync::OnceLock;
 
 /// y = f(x Wᵀ + b), with the parameters copied out of their tensors: W of shape (outputs, inputs) and b.

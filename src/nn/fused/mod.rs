@@ -32,7 +32,7 @@ mod kernel;
 #[cfg(not(any(feature = "f64", feature = "cuda")))]
 mod product;
 #[cfg(not(any(feature = "f64", feature = "cuda")))]
-mod share;
+mod split;
 #[cfg(not(any(feature = "f64", feature = "cuda")))]
 mod tape;
 
