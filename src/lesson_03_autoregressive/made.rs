@@ -1,0 +1,123 @@
+//! A network that keeps an order.
+
+use super::degrees::{Degrees, Mask};
+use super::{Natural, Order};
+use crate::Result;
+use crate::nn::{Activation, Masks, Mlp, Silu};
+use crate::tensor::{Dev, Points, Real, Source};
+use dfdx::prelude::{Device, Dtype, ModuleVisitor, PutTape, SplitTape, Tape, TensorCollection};
+use num_traits::Float;
+use rand_distr::uniform::SampleUniform;
+use std::marker::PhantomData;
+
+/// A masked perceptron (MADE): D features and I − D contexts go in, O / D numbers for each feature come out, and those
+/// of feature i depend on the contexts and on the features of a smaller rank alone.
+///
+/// It is the [`Mlp`] hₖ₊₁ = a((Wₖ ⊙ Mₖ) hₖ + bₖ) with masks Mₖ of zeros and ones, and has its parameters and its
+/// initialization (Germain et al. 2015, arXiv:1502.03509, sections 3 and 4). The hidden units take the degrees that can
+/// be of use in turn. The outputs of feature i are those from i O/D to (i + 1) O/D.
+///
+/// The weights under a zero of a mask are kept, but have no effect and a gradient of 0.
+///
+/// ```
+/// use pushforward::autoregressive::Made;
+/// use pushforward::tensor::{Source, rows};
+///
+/// let source = Source::new(0);
+/// // Three features, 16 hidden units, two outputs per feature, one more hidden layer.
+/// let made = Made::<3, 3, 16, 6, 1>::new(&source)?;
+/// let y = rows(&made.apply(source.points(&[[0.1, 0.2, 0.3], [0.1, 0.9, 0.3]])?)?);
+/// assert_eq!(y[0][..4], y[1][..4], "the outputs of features 1 and 2 do not see feature 2");
+/// assert_ne!(y[0][4..], y[1][4..], "those of feature 3 do");
+/// # Ok::<(), pushforward::Error>(())
+/// ```
+///
+/// With fewer hidden units than degrees a connection would be lost, and this does not compile:
+///
+/// ```compile_fail
+/// use pushforward::autoregressive::Made;
+/// use pushforward::tensor::Source;
+///
+/// let lossy = Made::<9, 9, 4, 9, 1>::new(&Source::new(0));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Made<
+    const D: usize,
+    const I: usize,
+    const H: usize,
+    const O: usize,
+    const L: usize,
+    R = Natural,
+    A = Silu,
+    E: Dtype = Real,
+    V: Device<E> = Dev,
+> {
+    /// The network without its masks.
+    pub network: Mlp<I, H, O, L, A, E, V>,
+    order: PhantomData<R>,
+}
+
+impl<const D: usize, const I: usize, const H: usize, const O: usize, const L: usize, R: Order, A: Activation>
+    Made<D, I, H, O, L, R, A>
+{
+    /// A network whose parameters are drawn from the source's device.
+    pub fn new(source: &Source) -> Result<Self> {
+        const {
+            assert!(D > 0 && I >= D, "the inputs are the D features and then the contexts");
+            assert!(O > 0 && O.is_multiple_of(D), "every feature has the same number of outputs");
+            assert!(H + 1 >= D + (I > D) as usize, "every degree needs a hidden unit: make H larger");
+        }
+        Ok(Self { network: Mlp::new(source)?, order: PhantomData })
+    }
+
+    /// How many numbers training changes, those under a mask's zeros included.
+    pub fn parameters(&self) -> usize {
+        self.network.parameters()
+    }
+
+    /// The masks of the layers, first to last.
+    pub fn masks(&self) -> Vec<Mask> {
+        let degrees = Self::degrees();
+        let between = std::iter::repeat_with(|| degrees.between()).take(L);
+        std::iter::once(degrees.first()).chain(between).chain([degrees.last()]).collect()
+    }
+
+    /// The outputs, shape (N, O), for features and then contexts of shape (N, I).
+    pub fn apply<T: Tape<Real, Dev>>(&self, x: Points<I, T>) -> Result<Points<O, T>> {
+        let (network, tape) = self.masked::<T>()?;
+        let (x, own) = x.split_tape();
+        network.apply(x.put_tape(own.merge(tape)))
+    }
+
+    /// The network with masked weights, to be asked several times, and the tape that remembers the masks.
+    pub(super) fn masked<T: Tape<Real, Dev>>(&self) -> Result<(Mlp<I, H, O, L, A>, T)> {
+        let degrees = Self::degrees();
+        let (first, between, last) = (degrees.first(), degrees.between(), degrees.last());
+        let (first, between, last) = (first.entries.into(), between.entries.into(), last.entries.into());
+        self.network.masked(Masks { first, between, last })
+    }
+
+    fn degrees() -> Degrees {
+        Degrees::new(&R::ranks(D), I - D, H, O / D)
+    }
+}
+
+impl<const D: usize, const I: usize, const H: usize, const O: usize, const L: usize, R, A, E, V>
+    TensorCollection<E, V> for Made<D, I, H, O, L, R, A, E, V>
+where
+    R: Order,
+    A: Activation,
+    E: Dtype + Float + SampleUniform,
+    V: Device<E>,
+{
+    type To<E2: Dtype, V2: Device<E2>> = Made<D, I, H, O, L, R, A, E2, V2>;
+
+    fn iter_tensors<W: ModuleVisitor<Self, E, V>>(
+        visitor: &mut W,
+    ) -> Result<Option<Self::To<W::E2, W::D2>>, W::Err> {
+        visitor.visit_fields(Self::module("network", |m| &m.network, |m| &mut m.network), |network| Made {
+            network,
+            order: PhantomData,
+        })
+    }
+}
