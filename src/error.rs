@@ -68,6 +68,20 @@ pub enum Error {
         /// The residual that was left.
         residual: f64,
     },
+    /// A map is so flat or so steep at a point that the numbers cannot hold what it does.
+    #[error(
+        "{what} at feature {feature} of point {point}, where it is given {value}, is too flat or too steep for the precision of the numbers: use points nearer to the data, a map whose scale is bounded, or the feature `f64`"
+    )]
+    Saturated {
+        /// The map.
+        what: &'static str,
+        /// Which point, counted from 0.
+        point: usize,
+        /// Which of its coordinates, counted from 0.
+        feature: usize,
+        /// The coordinate that the map was given.
+        value: Real,
+    },
     /// Training met a loss that is NaN or infinite.
     #[error(
         "the loss is {loss} at step {step}: lower the learning rate, or look for a root, a logarithm or a division at 0"

@@ -5,6 +5,7 @@
 //! | lesson | module |
 //! |---|---|
 //! | 01 Change of variables | [`change_of_variables`] |
+//! | 02 Coupling layers | [`coupling`] |
 //! | 03 Autoregressive flows | [`autoregressive`] |
 //! | 07 Flow matching | [`flow_matching`] |
 //!
@@ -40,6 +41,7 @@ mod error;
 pub mod exercises;
 pub mod figure;
 pub mod lesson_01_change_of_variables;
+pub mod lesson_02_coupling;
 pub mod lesson_03_autoregressive;
 pub mod lesson_07_flow_matching;
 pub mod nn;
@@ -49,6 +51,7 @@ pub mod train;
 pub use dfdx;
 pub use error::{Error, Result};
 pub use lesson_01_change_of_variables as change_of_variables;
+pub use lesson_02_coupling as coupling;
 pub use lesson_03_autoregressive as autoregressive;
 pub use lesson_07_flow_matching as flow_matching;
 pub use rand;
