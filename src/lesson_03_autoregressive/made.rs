@@ -62,11 +62,7 @@ impl<const D: usize, const I: usize, const H: usize, const O: usize, const L: us
 {
     /// A network whose parameters are drawn from the source's device.
     pub fn new(source: &Source) -> Result<Self> {
-        const {
-            assert!(D > 0 && I >= D, "the inputs are the D features and then the contexts");
-            assert!(O > 0 && O.is_multiple_of(D), "every feature has the same number of outputs");
-            assert!(H + 1 >= D + (I > D) as usize, "every degree needs a hidden unit: make H larger");
-        }
+        const { fits(D, I, H, O) };
         Ok(Self { network: Mlp::new(source)?, order: PhantomData })
     }
 
@@ -77,29 +73,48 @@ impl<const D: usize, const I: usize, const H: usize, const O: usize, const L: us
 
     /// The masks of the layers, first to last.
     pub fn masks(&self) -> Vec<Mask> {
-        let degrees = Self::degrees();
+        let degrees = degrees::<D, I, H, O>(&R::ranks(D));
         let between = std::iter::repeat_with(|| degrees.between()).take(L);
         std::iter::once(degrees.first()).chain(between).chain([degrees.last()]).collect()
     }
 
     /// The outputs, shape (N, O), for features and then contexts of shape (N, I).
     pub fn apply<T: Tape<Real, Dev>>(&self, x: Points<I, T>) -> Result<Points<O, T>> {
-        let (network, tape) = self.masked::<T>()?;
+        let (network, tape) = masked::<D, I, H, O, L, A, T>(&self.network, &R::ranks(D))?;
         let (x, own) = x.split_tape();
         network.apply(x.put_tape(own.merge(tape)))
     }
+}
 
-    /// The network with masked weights, to be asked several times, and the tape that remembers the masks.
-    pub(super) fn masked<T: Tape<Real, Dev>>(&self) -> Result<(Mlp<I, H, O, L, A>, T)> {
-        let degrees = Self::degrees();
-        let (first, between, last) = (degrees.first(), degrees.between(), degrees.last());
-        let (first, between, last) = (first.entries.into(), between.entries.into(), last.entries.into());
-        self.network.masked(Masks { first, between, last })
-    }
+/// The network with masked weights, to be asked several times, and the tape that remembers the masks.
+pub(super) fn masked<
+    const D: usize,
+    const I: usize,
+    const H: usize,
+    const O: usize,
+    const L: usize,
+    A: Activation,
+    T: Tape<Real, Dev>,
+>(
+    network: &Mlp<I, H, O, L, A>,
+    ranks: &[usize],
+) -> Result<(Mlp<I, H, O, L, A>, T)> {
+    let degrees = degrees::<D, I, H, O>(ranks);
+    let [first, between, last] =
+        [degrees.first(), degrees.between(), degrees.last()].map(|mask| mask.entries.into());
+    network.masked(Masks { first, between, last })
+}
 
-    fn degrees() -> Degrees {
-        Degrees::new(&R::ranks(D), I - D, H, O / D)
-    }
+/// Stops the compiler where a network of these sizes would lose connections.
+pub(super) const fn fits(features: usize, inputs: usize, hidden: usize, outputs: usize) {
+    assert!(features > 0 && inputs >= features, "the inputs are the D features and then the contexts");
+    assert!(outputs > 0 && outputs.is_multiple_of(features), "every feature has the same number of outputs");
+    assert!(hidden + 1 >= features + (inputs > features) as usize, "every degree needs a hidden unit");
+}
+
+fn degrees<const D: usize, const I: usize, const H: usize, const O: usize>(ranks: &[usize]) -> Degrees {
+    const { fits(D, I, H, O) };
+    Degrees::new(ranks, I - D, H, O / D)
 }
 
 impl<const D: usize, const I: usize, const H: usize, const O: usize, const L: usize, R, A, E, V>

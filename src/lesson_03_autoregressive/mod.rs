@@ -5,9 +5,14 @@
 //! density; its Jacobian is triangular (Papamakarios et al. 2019, arXiv:1912.02762, section 3.1).
 
 mod degrees;
+mod flow;
+mod layer;
 mod made;
 mod order;
+mod passes;
 
 pub use degrees::Mask;
+pub use flow::{AutoregressiveFlow, Iaf, Maf};
+pub use layer::MaskedAutoregressive;
 pub use made::Made;
 pub use order::{Halves, Natural, Order, Reversed, Shuffled};
