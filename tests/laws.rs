@@ -5,14 +5,16 @@ mod common;
 
 use common::laws::{bijection, everything, integrates_to_one, parameter_gradients};
 use pushforward::Error;
+use pushforward::autoregressive::{Halves, Iaf, Maf, MaskedAutoregressive, Reversed, Shuffled};
 use pushforward::change_of_variables::{
     Affine, Bijection, Density, Exponential, Flow, GaussianMixture, Inverted, StandardNormal, Uniform,
     negative_log_likelihood,
 };
-use pushforward::dfdx::prelude::{Const, TensorFromVec};
+use pushforward::coupling::{Additive, BoundedAffine, UnboundedAffine};
+use pushforward::dfdx::prelude::{Const, TensorCollection, TensorFromVec};
 use pushforward::flow_matching::euler;
-use pushforward::nn::{Mlp, Silu};
-use pushforward::tensor::{Points, Real, Recording, Source, rows};
+use pushforward::nn::{Mlp, Silu, parameters, set_parameters};
+use pushforward::tensor::{Dev, Points, Real, Recording, Source, rows};
 
 fn normal_points<const D: usize>() -> Points<D> {
     Source::new(3).normal::<D>(7).unwrap()
@@ -138,4 +140,59 @@ fn a_bijection_works_with_and_without_a_tape() {
     takes(&Exponential);
     takes(&(affine2(), Inverted(Exponential)));
     takes(&[affine2(), affine2()]);
+}
+
+/// Parameters that are larger than at the start of training, so that the maps bend.
+fn bent<M: TensorCollection<Real, Dev>>(mut model: M) -> M {
+    let larger: Vec<Real> = parameters(&model).unwrap().into_iter().map(|p| 1.5 * p).collect();
+    set_parameters(&mut model, &larger).unwrap();
+    model
+}
+
+#[test]
+fn autoregressive_bijections_keep_their_laws() {
+    let source = Source::new(4);
+    let layer = MaskedAutoregressive::<4, 4, 16, 8, 1>::new(&source).unwrap();
+    bijection("autoregressive, bounded affine", &bent(layer), normal_points());
+    let layer =
+        MaskedAutoregressive::<3, 3, 16, 6, 0, UnboundedAffine, Shuffled<1>, Silu>::new(&source).unwrap();
+    bijection("autoregressive, affine, shuffled", &bent(layer), normal_points());
+    let layer = MaskedAutoregressive::<3, 3, 16, 3, 1, Additive, Reversed>::new(&source).unwrap();
+    bijection("autoregressive, additive, reversed", &bent(layer), normal_points());
+    let layer = MaskedAutoregressive::<5, 5, 16, 10, 1, BoundedAffine, Halves>::new(&source).unwrap();
+    bijection("autoregressive, in halves", &bent(layer), normal_points());
+    let layer = MaskedAutoregressive::<1, 1, 4, 2, 0>::new(&source).unwrap();
+    bijection("autoregressive, 1 coordinate", &bent(layer), normal_points());
+    bijection("MAF, 1 layer", &bent(Maf::<2, 16, 4, 1, 1>::new(&source).unwrap()), normal_points());
+    bijection("MAF", &bent(Maf::<6, 16, 12, 1, 3>::new(&source).unwrap()), normal_points());
+    bijection("IAF", &bent(Iaf::<4, 16, 8, 1, 3>::new(&source).unwrap()), normal_points());
+}
+
+fn both_gradients<const D: usize, M>(name: &str, model: &M)
+where
+    M: TensorCollection<Real, Dev> + Bijection<D, Recording> + Clone,
+{
+    let x = normal_points::<D>();
+    for forward in [true, false] {
+        let name = format!("{name}, forward {forward}");
+        parameter_gradients(&name, model.clone(), |f, grads| everything(f, x.clone(), forward, grads));
+    }
+}
+
+#[test]
+fn every_parameter_of_an_autoregressive_flow_has_its_gradient() {
+    let source = Source::new(4);
+    both_gradients("MAF", &bent(Maf::<3, 5, 6, 1, 2>::new(&source).unwrap()));
+    both_gradients("IAF", &bent(Iaf::<3, 5, 6, 0, 2, UnboundedAffine, Silu>::new(&source).unwrap()));
+    let layer = MaskedAutoregressive::<3, 3, 5, 6, 1, BoundedAffine, Shuffled<2>>::new(&source).unwrap();
+    both_gradients("autoregressive layer", &bent(layer));
+}
+
+#[test]
+fn autoregressive_densities_integrate_to_one() {
+    let source = Source::new(4);
+    let flow = Flow { bijection: bent(Maf::<2, 16, 4, 1, 3>::new(&source).unwrap()), base: StandardNormal };
+    integrates_to_one("a MAF", &flow, (-15.0, 15.0), 500, 1e-4);
+    let flow = Flow { bijection: bent(Iaf::<2, 16, 4, 1, 3>::new(&source).unwrap()), base: StandardNormal };
+    integrates_to_one("an IAF", &flow, (-15.0, 15.0), 500, 1e-4);
 }

@@ -187,8 +187,18 @@ impl<
     }
 }
 
-impl<const D: usize, const I: usize, const H: usize, const O: usize, const L: usize, const K: usize, F, A, E, V>
-    TensorCollection<E, V> for AutoregressiveFlow<D, I, H, O, L, K, F, A, E, V>
+impl<
+    const D: usize,
+    const I: usize,
+    const H: usize,
+    const O: usize,
+    const L: usize,
+    const K: usize,
+    F,
+    A,
+    E,
+    V,
+> TensorCollection<E, V> for AutoregressiveFlow<D, I, H, O, L, K, F, A, E, V>
 where
     F: Transformer,
     A: Activation,
@@ -200,9 +210,8 @@ where
     fn iter_tensors<W: ModuleVisitor<Self, E, V>>(
         visitor: &mut W,
     ) -> Result<Option<Self::To<W::E2, W::D2>>, W::Err> {
-        visitor.visit_fields(
-            Self::module("networks", |m| &m.networks, |m| &mut m.networks),
-            |networks| AutoregressiveFlow { networks, transformer: PhantomData },
-        )
+        visitor.visit_fields(Self::module("networks", |m| &m.networks, |m| &mut m.networks), |networks| {
+            AutoregressiveFlow { networks, transformer: PhantomData }
+        })
     }
 }
