@@ -186,12 +186,17 @@ fn far_points_come_back_or_are_refused_and_are_never_wrong() {
         let share = far_points_come_back_or_are_refused(&format!("MAF, parameters times {factor}"), &maf);
         println!("{factor} {share}");
         let iaf = scaled(Iaf::<3, 32, 6, 1, 4>::new(&source).unwrap(), factor);
-        let share = far_points_come_back_or_are_refused(&format!("IAF, parameters times {factor}"), &iaf);        println!("{factor} {share}");
+        let share = far_points_come_back_or_are_refused(&format!("IAF, parameters times {factor}"), &iaf);
+        println!("{factor} {share}");
         // Networks whose outputs grow with x, and a scale that nothing bounds.
         let maf = scaled(Maf::<3, 32, 6, 1, 2, BoundedAffine, Relu>::new(&source).unwrap(), factor);
-        let share = far_points_come_back_or_are_refused(&format!("MAF, ReLU, parameters times {factor}"), &maf);println!("{factor} {share}");
+        let share =
+            far_points_come_back_or_are_refused(&format!("MAF, ReLU, parameters times {factor}"), &maf);
+        println!("{factor} {share}");
         let maf = scaled(Maf::<3, 32, 6, 1, 2, UnboundedAffine, Silu>::new(&source).unwrap(), factor);
-        let share = far_points_come_back_or_are_refused(&format!("MAF, SiLU, parameters times {factor}"), &maf);println!("{factor} {share}");
+        let share =
+            far_points_come_back_or_are_refused(&format!("MAF, SiLU, parameters times {factor}"), &maf);
+        println!("{factor} {share}");
     }
 }
 
