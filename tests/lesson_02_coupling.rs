@@ -5,7 +5,9 @@ mod common;
 
 use common::laws::{DIFFERENCE, close};
 use pushforward::Error;
-use pushforward::coupling::{Additive, BoundedAffine, Transformer, UnboundedAffine, invert, transform};
+use pushforward::coupling::{
+    Additive, BoundedAffine, LogisticMixture, Spline, Transformer, UnboundedAffine, invert, transform,
+};
 use pushforward::dfdx::prelude::{Axis, Backward, MeanTo, SumTo, Trace, TryAdd, TryMul};
 use pushforward::tensor::{Gradients, Points, Real, Source, rows, values};
 
@@ -41,9 +43,12 @@ fn samples<const O: usize>(seed: u64, spread: Real) -> (Points<3>, Points<O>) {
     (x, h)
 }
 
+/// Differences in f32 need maps that hardly bend.
+const SPREAD: Real = if size_of::<Real>() == 4 { 0.3 } else { 0.8 };
+
 fn every_gradient<F: Transformer, const O: usize>() {
     for forward in [true, false] {
-        let (x, h) = samples::<O>(1, 0.8);
+        let (x, h) = samples::<O>(1, SPREAD);
         let x =
             if forward { x } else { transform(F::default(), [true, false, true], x, h.clone()).unwrap().0 };
         let found = gradients::<F, O>(&x, &h, forward);
@@ -57,12 +62,16 @@ fn every_gradient<F: Transformer, const O: usize>() {
         for (kind, list) in [&x, &h].into_iter().enumerate() {
             for i in 0..list.len().min(60) {
                 let step = Real::EPSILON.cbrt() * list[i].abs().max(1.0);
-                let [above, below] = [step, -step].map(|step| {
-                    let (mut x, mut h) = (x.clone(), h.clone());
-                    [&mut x, &mut h][kind][i] += step;
-                    value(&x, &h)
-                });
-                let numeric = (above - below) / (2.0 * f64::from(step));
+                let difference = |step: Real| {
+                    let [above, below] = [step, -step].map(|step| {
+                        let (mut x, mut h) = (x.clone(), h.clone());
+                        [&mut x, &mut h][kind][i] += step;
+                        value(&x, &h)
+                    });
+                    (above - below) / (2.0 * f64::from(step))
+                };
+                // Two steps remove the largest part of the error (Richardson).
+                let numeric = (4.0 * difference(0.5 * step) - difference(step)) / 3.0;
                 let tolerance = if size_of::<Real>() == 4 { 20.0 * DIFFERENCE } else { DIFFERENCE };
                 close(
                     &format!("{:?}, forward {forward}, kind {kind}, number {i}", F::default()),
@@ -80,20 +89,47 @@ fn the_gradients_of_every_transformer_and_of_its_inverse_are_the_differences() {
     every_gradient::<Additive, 3>();
     every_gradient::<UnboundedAffine, 6>();
     every_gradient::<BoundedAffine, 6>();
+    every_gradient::<LogisticMixture<1>, 15>();
+    every_gradient::<LogisticMixture<3>, 33>();
+    // The slope of a spline has kinks at the knots: steps of f32 reach across them.
+    if size_of::<Real>() == 8 {
+        every_gradient::<Spline<1, 2>, 6>();
+        every_gradient::<Spline<3, 2>, 24>();
+        every_gradient::<Spline<8, 5>, 69>();
+    }
 }
 
+/// Point after point, so that one that is refused does not hide the others. A point may be refused where its map is too
+/// flat to be undone; a wrong answer is never given.
 fn undoes<F: Transformer, const O: usize>(spread: Real) {
+    let (chosen, mut refused) = ([true, false, true], 0);
     for seed in 0..20 {
         let (x, h) = samples::<O>(seed, spread);
-        let (y, log_det) = transform(F::default(), [true, false, true], x.clone(), h.clone()).unwrap();
-        let (back, inverse_log_det) = invert(F::default(), [true, false, true], y, h).unwrap();
-        for (x, back) in rows(&x).iter().flatten().zip(rows(&back).iter().flatten()) {
-            close(&format!("{:?}", F::default()), f64::from(*x), f64::from(*back), ROUND_TRIP);
-        }
-        for (l, inverse) in values(&log_det).into_iter().zip(values(&inverse_log_det)) {
-            close(&format!("{:?}, log|det|", F::default()), -f64::from(l), inverse.into(), 10.0 * ROUND_TRIP);
+        let source = Source::new(0);
+        for (x, h) in rows(&x).into_iter().zip(rows(&h)) {
+            let one = |h| source.points(&[h]).unwrap();
+            let (y, log_det) = transform(F::default(), chosen, source.points(&[x]).unwrap(), one(h)).unwrap();
+            let (back, inverse_log_det) = match invert(F::default(), chosen, y, one(h)) {
+                Ok(result) => result,
+                Err(Error::Saturated { .. }) => {
+                    refused += 1;
+                    continue;
+                }
+                Err(other) => panic!("{other}"),
+            };
+            for (x, back) in x.into_iter().zip(rows(&back)[0]) {
+                close(&format!("{:?}", F::default()), f64::from(x), f64::from(back), ROUND_TRIP);
+            }
+            let (l, inverse) = (values(&log_det)[0], values(&inverse_log_det)[0]);
+            close(
+                &format!("{:?}, log|det|", F::default()),
+                -f64::from(l),
+                inverse.into(),
+                200.0 * ROUND_TRIP,
+            );
         }
     }
+    assert!(refused <= 800 / 50, "{:?}: {refused} of 800 points are refused", F::default());
 }
 
 #[test]
@@ -101,4 +137,9 @@ fn the_inverse_of_every_transformer_undoes_it() {
     undoes::<Additive, 3>(5.0);
     undoes::<UnboundedAffine, 6>(1.2);
     undoes::<BoundedAffine, 6>(5.0);
+    undoes::<Spline<3, 2>, 24>(1.0);
+    undoes::<Spline<8, 5>, 69>(1.0);
+    undoes::<Spline<1, 2>, 6>(1.0);
+    undoes::<LogisticMixture<1>, 15>(2.0);
+    undoes::<LogisticMixture<3>, 33>(2.0);
 }

@@ -152,7 +152,7 @@ fn add<T: Tape<Real, Dev>>(a: PerPoint<T>, b: PerPoint<T>) -> Result<PerPoint<T>
 }
 
 /// Goes through the layers one after the other and adds their log-determinants.
-fn compose<'a, const D: usize, T: Tape<Real, Dev>, B: 'a>(
+pub(crate) fn compose<'a, const D: usize, T: Tape<Real, Dev>, B: 'a>(
     mut layers: impl Iterator<Item = &'a B>,
     x: Points<D, T>,
     go: impl Fn(&B, Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)>,

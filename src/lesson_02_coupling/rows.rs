@@ -35,6 +35,11 @@ pub(super) enum Direction {
 /// How far the inverse may be from x, relative to 1 + |x|.
 const TOLERANCE: Real = if size_of::<Real>() == 4 { 1e-4 } else { 1e-10 };
 
+/// Whether a doubt about x is within what an inverse may be off. It is not where one of the numbers is NaN.
+pub(super) fn is_certain(x: Real, doubt: Real) -> bool {
+    doubt <= TOLERANCE * (1.0 + x.abs())
+}
+
 /// What is done to each row of a batch.
 pub(super) struct Rows {
     pub(super) transformer: Box<dyn Scalar>,
@@ -90,9 +95,8 @@ impl Rows {
             return Some((y, log_slope));
         }
         // What is left over, and what is lost where y is rounded, moves x by this divided by the slope.
-        let doubt = (y - given).abs() + Real::EPSILON * given.abs();
-        let allowed = TOLERANCE * (1.0 + x.abs());
-        (doubt <= allowed * log_slope.exp()).then_some((x, sign * log_slope))
+        let doubt = (y - given).abs() + 0.5 * Real::EPSILON * given.abs();
+        is_certain(x, doubt / log_slope.exp()).then_some((x, sign * log_slope))
     }
 
     fn refusal(&self, direction: Direction, [point, feature]: [usize; 2], value: Real, h: &[Real]) -> Error {

@@ -22,6 +22,10 @@ pub trait Transformer: Copy + Default + Debug + Send + Sync + 'static {
     /// P: how many numbers h has.
     const PARAMETERS: usize;
 
+    /// Whether some of the parameters are alike, so that at h = 0 they have the same gradient and would stay alike: then a
+    /// network must not begin with h = 0.
+    const SYMMETRIC: bool = false;
+
     /// y = τ(x; h) and log ∂y/∂x. Where one of them is not finite, the map is refused.
     fn forward(&self, x: Real, h: &[Real]) -> (Real, Real);
 
@@ -110,7 +114,7 @@ fn scale_and_shift(x: Real, s: Real, t: Real) -> (Real, Real) {
 }
 
 /// a / (1 + |a| / bound), and its derivative.
-fn soft_clip(a: Real, bound: Real) -> (Real, Real) {
+pub(super) fn soft_clip(a: Real, bound: Real) -> (Real, Real) {
     let shrink = 1.0 / (1.0 + a.abs() / bound);
     (a * shrink, shrink * shrink)
 }

@@ -4,8 +4,8 @@ use super::made::Made;
 use super::passes::{Context, Layer, Nothing, check_far};
 use super::{Natural, Order};
 use crate::Result;
-use crate::change_of_variables::Bijection;
-use crate::coupling::{BoundedAffine, Transformer};
+use crate::lesson_01_change_of_variables::Bijection;
+use crate::lesson_02_coupling::{BoundedAffine, ConditionalBijection, Transformer};
 use crate::nn::{Activation, Tanh};
 use crate::tensor::{Dev, PerPoint, Points, Real, Source};
 use dfdx::prelude::{Device, Dtype, ModuleVisitor, NoneTape, Tape, TensorCollection};
@@ -38,8 +38,9 @@ use std::marker::PhantomData;
 /// ```
 ///
 /// Errors of both directions: those of [`transform`](crate::coupling::transform) and
-/// [`invert`](crate::coupling::invert); the inverse is also refused ([`crate::Error::Saturated`]) where x or z has a
-/// coordinate beyond 20 and rounding z would move x by more than 10⁻⁴ (1 + |x|), in f64 10⁻¹⁰ (1 + |x|).
+/// [`invert`](crate::coupling::invert). Where x or z has a coordinate beyond 20, the inverse takes three times as long, and
+/// is refused ([`crate::Error::Saturated`]) where a trip from x to z and back would lose more than 10⁻⁴ (1 + |x|), in f64
+/// 10⁻¹⁰ (1 + |x|).
 #[derive(Clone, Debug)]
 pub struct MaskedAutoregressive<
     const D: usize,
@@ -47,23 +48,23 @@ pub struct MaskedAutoregressive<
     const H: usize,
     const O: usize,
     const L: usize,
+    A = Tanh,
     F = BoundedAffine,
     R = Natural,
-    A = Tanh,
     E: Dtype = Real,
     V: Device<E> = Dev,
 > {
     /// What computes the parameters.
-    pub conditioner: Made<D, I, H, O, L, R, A, E, V>,
+    pub conditioner: Made<D, I, H, O, L, A, R, E, V>,
     transformer: PhantomData<F>,
 }
 
-impl<const D: usize, const I: usize, const H: usize, const O: usize, const L: usize, F, R, A>
-    MaskedAutoregressive<D, I, H, O, L, F, R, A>
+impl<const D: usize, const I: usize, const H: usize, const O: usize, const L: usize, A, F, R>
+    MaskedAutoregressive<D, I, H, O, L, A, F, R>
 where
+    A: Activation,
     F: Transformer,
     R: Order,
-    A: Activation,
 {
     /// A layer whose parameters are drawn from the source's device.
     pub fn new(source: &Source) -> Result<Self> {
@@ -76,28 +77,29 @@ where
         self.conditioner.parameters()
     }
 
-    fn layer(&self) -> Layer<'_, I, H, O, L, F, A> {
+    fn layer(&self) -> Layer<'_, I, H, O, L, A, F> {
         Layer { network: &self.conditioner.network, ranks: R::ranks(D), transformer: PhantomData }
     }
 
-    fn inverse_given<T: Tape<Real, Dev>>(
+    fn solve<T: Tape<Real, Dev>>(
         &self,
         z: Points<D, T>,
         context: &impl Context<D, I>,
     ) -> Result<(Points<D, T>, PerPoint<T>)> {
         let given = z.retaped::<NoneTape>();
         let (x, log_det) = self.layer().inverse(z, context)?;
-        check_far(&given, &x, |z| Ok(self.layer().inverse(z, context)?.0))?;
+        let solve = |z| Ok(self.layer().inverse(z, context)?.0);
+        check_far(&given, &x, solve, |x| Ok(self.layer().forward(x, context)?.0))?;
         Ok((x, log_det))
     }
 }
 
-impl<const D: usize, const H: usize, const O: usize, const L: usize, F, R, A, T> Bijection<D, T>
-    for MaskedAutoregressive<D, D, H, O, L, F, R, A>
+impl<const D: usize, const H: usize, const O: usize, const L: usize, A, F, R, T> Bijection<D, T>
+    for MaskedAutoregressive<D, D, H, O, L, A, F, R>
 where
+    A: Activation,
     F: Transformer,
     R: Order,
-    A: Activation,
     T: Tape<Real, Dev>,
 {
     fn forward(&self, x: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
@@ -105,20 +107,47 @@ where
     }
 
     fn inverse(&self, z: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        self.inverse_given(z, &Nothing)
+        self.solve(z, &Nothing)
     }
 }
 
-impl<const D: usize, const I: usize, const H: usize, const O: usize, const L: usize, F, R, A, E, V>
-    TensorCollection<E, V> for MaskedAutoregressive<D, I, H, O, L, F, R, A, E, V>
+impl<
+    const D: usize,
+    const C: usize,
+    const I: usize,
+    const H: usize,
+    const O: usize,
+    const L: usize,
+    A,
+    F,
+    R,
+    T,
+> ConditionalBijection<D, C, T> for MaskedAutoregressive<D, I, H, O, L, A, F, R>
 where
+    A: Activation,
     F: Transformer,
     R: Order,
+    T: Tape<Real, Dev>,
+{
+    fn forward_given(&self, x: Points<D, T>, context: &Points<C>) -> Result<(Points<D, T>, PerPoint<T>)> {
+        self.layer().forward(x, context)
+    }
+
+    fn inverse_given(&self, z: Points<D, T>, context: &Points<C>) -> Result<(Points<D, T>, PerPoint<T>)> {
+        self.solve(z, context)
+    }
+}
+
+impl<const D: usize, const I: usize, const H: usize, const O: usize, const L: usize, A, F, R, E, V>
+    TensorCollection<E, V> for MaskedAutoregressive<D, I, H, O, L, A, F, R, E, V>
+where
     A: Activation,
+    F: Transformer,
+    R: Order,
     E: Dtype + Float + SampleUniform,
     V: Device<E>,
 {
-    type To<E2: Dtype, V2: Device<E2>> = MaskedAutoregressive<D, I, H, O, L, F, R, A, E2, V2>;
+    type To<E2: Dtype, V2: Device<E2>> = MaskedAutoregressive<D, I, H, O, L, A, F, R, E2, V2>;
 
     fn iter_tensors<W: ModuleVisitor<Self, E, V>>(
         visitor: &mut W,

@@ -3,7 +3,7 @@
 use super::degrees::{Degrees, Mask};
 use super::{Natural, Order};
 use crate::Result;
-use crate::nn::{Activation, Masks, Mlp, Silu};
+use crate::nn::{Activation, Masks, Mlp, Tanh};
 use crate::tensor::{Dev, Points, Real, Source};
 use dfdx::prelude::{Device, Dtype, ModuleVisitor, PutTape, SplitTape, Tape, TensorCollection};
 use num_traits::Float;
@@ -47,8 +47,8 @@ pub struct Made<
     const H: usize,
     const O: usize,
     const L: usize,
+    A = Tanh,
     R = Natural,
-    A = Silu,
     E: Dtype = Real,
     V: Device<E> = Dev,
 > {
@@ -57,8 +57,8 @@ pub struct Made<
     order: PhantomData<R>,
 }
 
-impl<const D: usize, const I: usize, const H: usize, const O: usize, const L: usize, R: Order, A: Activation>
-    Made<D, I, H, O, L, R, A>
+impl<const D: usize, const I: usize, const H: usize, const O: usize, const L: usize, A: Activation, R: Order>
+    Made<D, I, H, O, L, A, R>
 {
     /// A network whose parameters are drawn from the source's device.
     pub fn new(source: &Source) -> Result<Self> {
@@ -117,15 +117,15 @@ fn degrees<const D: usize, const I: usize, const H: usize, const O: usize>(ranks
     Degrees::new(ranks, I - D, H, O / D)
 }
 
-impl<const D: usize, const I: usize, const H: usize, const O: usize, const L: usize, R, A, E, V>
-    TensorCollection<E, V> for Made<D, I, H, O, L, R, A, E, V>
+impl<const D: usize, const I: usize, const H: usize, const O: usize, const L: usize, A, R, E, V>
+    TensorCollection<E, V> for Made<D, I, H, O, L, A, R, E, V>
 where
-    R: Order,
     A: Activation,
+    R: Order,
     E: Dtype + Float + SampleUniform,
     V: Device<E>,
 {
-    type To<E2: Dtype, V2: Device<E2>> = Made<D, I, H, O, L, R, A, E2, V2>;
+    type To<E2: Dtype, V2: Device<E2>> = Made<D, I, H, O, L, A, R, E2, V2>;
 
     fn iter_tensors<W: ModuleVisitor<Self, E, V>>(
         visitor: &mut W,

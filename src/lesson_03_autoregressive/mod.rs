@@ -12,7 +12,7 @@ mod order;
 mod passes;
 
 pub use degrees::Mask;
-pub use flow::{AutoregressiveFlow, Iaf, Maf};
+pub use flow::{AutoregressiveFlow, Iaf, Maf, SplineAutoregressive};
 pub use layer::MaskedAutoregressive;
 pub use made::Made;
 pub use order::{Halves, Natural, Order, Reversed, Shuffled};

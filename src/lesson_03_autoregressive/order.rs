@@ -47,12 +47,12 @@ pub struct Reversed;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shuffled<const SEED: u64>;
 
-/// The first ⌊D/2⌋ features have rank 0 and the others rank 1: the order of a coupling layer.
+/// The first ⌈D/2⌉ features have rank 0 and the others rank 1: the order of a coupling layer.
 ///
 /// ```
 /// use pushforward::autoregressive::{Halves, Order};
 ///
-/// assert_eq!(Halves::ranks(5), [0, 0, 1, 1, 1]);
+/// assert_eq!(Halves::ranks(5), [0, 0, 0, 1, 1]);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Halves;
@@ -79,8 +79,6 @@ impl<const SEED: u64> Order for Shuffled<SEED> {
 
 impl Order for Halves {
     fn ranks(features: usize) -> Vec<usize> {
-        let first = features / 2;
-        // A single feature is a half on its own.
-        (0..features).map(|i| usize::from(i >= first && first > 0)).collect()
+        (0..features).map(|i| usize::from(i >= features.div_ceil(2))).collect()
     }
 }

@@ -1,11 +1,13 @@
 //! One pass from x to z, and as many as there are ranks from z to x.
 
 use super::made::masked;
-use crate::coupling::{Transformer, invert, transform};
+use crate::lesson_02_coupling::{Transformer, invert, transform};
 use crate::nn::{Activation, Mlp};
 use crate::tensor::{Dev, PerPoint, Points, Real, check_some, entries, join};
 use crate::{Error, Result};
-use dfdx::prelude::{Const, HasShape, PutTape, SplitTape, Tape, TensorFromVec, TryAdd, WithEmptyTape};
+use dfdx::prelude::{
+    Const, HasShape, NoneTape, PutTape, SplitTape, Tape, TensorFromVec, TryAdd, WithEmptyTape,
+};
 use std::marker::PhantomData;
 
 /// What a network reads beside the D features: I − D numbers for each point.
@@ -30,16 +32,16 @@ impl<const D: usize, const C: usize, const I: usize> Context<D, I> for Points<C>
 }
 
 /// A layer whose order is a list, so that the layers of a flow can have one type and several orders.
-pub(super) struct Layer<'a, const I: usize, const H: usize, const O: usize, const L: usize, F, A> {
+pub(super) struct Layer<'a, const I: usize, const H: usize, const O: usize, const L: usize, A, F> {
     pub(super) network: &'a Mlp<I, H, O, L, A>,
     pub(super) ranks: Vec<usize>,
     pub(super) transformer: PhantomData<F>,
 }
 
-impl<const I: usize, const H: usize, const O: usize, const L: usize, F, A> Layer<'_, I, H, O, L, F, A>
+impl<const I: usize, const H: usize, const O: usize, const L: usize, A, F> Layer<'_, I, H, O, L, A, F>
 where
-    F: Transformer,
     A: Activation,
+    F: Transformer,
 {
     /// zᵢ = τ(xᵢ; hᵢ(x)), all i at once.
     pub(super) fn forward<const D: usize, T: Tape<Real, Dev>>(
@@ -81,34 +83,43 @@ where
 /// A point with a larger coordinate is far: the base hardly ever draws one.
 const FAR: Real = 20.0;
 
-/// How much z is moved, relative to its size: a few roundings.
-const NUDGE: Real = 4.0 * Real::EPSILON;
-
-/// How far that may move x, relative to 1 + |x|.
+/// How far x may be from where it should be, relative to 1 + |x|.
 const TOLERANCE: Real = if size_of::<Real>() == 4 { 1e-4 } else { 1e-10 };
 
-/// An error where a far z, rounded as it is, does not tell x.
+/// How far a point beside x may be when it went to z and back: roundings differ from point to point, so less is allowed.
+const BESIDE: Real = 0.1 * TOLERANCE;
+
+/// How far beside x that point lies, and how far its z is moved, relative to their size: a few roundings.
+const NUDGE: Real = 4.0 * Real::EPSILON;
+
+/// An error where x is far and what was rounded on the way may have lost it.
 ///
-/// A rounding of a large xᵢ moves the parameters of every feature after it, and x may be lost without a map that is too
-/// flat anywhere. So where a point is far, x is solved for once more from a z that is moved by a few roundings.
-pub(super) fn check_far<const D: usize, T>(
+/// A rounding of a large xᵢ moves the parameters of every feature after it, so x may be lost although no map is too flat
+/// or too steep. Where a point is far, x is therefore sent to z again, and a point beside it to its z, which is moved by a
+/// few roundings, and back.
+pub(super) fn check_far<const D: usize, T: Tape<Real, Dev>>(
     z: &Points<D>,
     x: &Points<D, T>,
     solve: impl FnOnce(Points<D>) -> Result<Points<D>>,
+    forward: impl Fn(Points<D>) -> Result<Points<D>>,
 ) -> Result<()> {
-    let (from, to) = (entries(z), entries(x));
-    if !is_far(&from) && !is_far(&to) {
+    let (given, found) = (entries(z), entries(x));
+    if !is_far(&given) && !is_far(&found) {
         return Ok(());
     }
-    let nudged = z.device().try_tensor_from_vec(nudged(&from, D), (z.shape().0, Const::<D>))?;
-    let again = entries(&solve(nudged)?);
-    match first_moved(&to, &again) {
+    let returned = entries(&forward(x.retaped::<NoneTape>())?);
+    let tensor = |values| z.device().try_tensor_from_vec(values, (z.shape().0, Const::<D>));
+    let beside = nudged(&found, D);
+    let there = entries(&forward(tensor(beside.clone())?)?);
+    let and_back = entries(&solve(tensor(nudged(&there, D))?)?);
+    let moved = first_moved(&given, &returned, TOLERANCE);
+    match moved.or_else(|| first_moved(&beside, &and_back, BESIDE)) {
         None => Ok(()),
         Some(place) => Err(Error::Saturated {
             what: "the inverse of an autoregressive map",
             point: place / D,
             feature: place % D,
-            value: from[place],
+            value: given[place],
         }),
     }
 }
@@ -117,13 +128,14 @@ fn is_far(values: &[Real]) -> bool {
     values.iter().any(|value| value.abs() > FAR)
 }
 
-/// Every feature by another amount: a network of rectifiers scales with a point that is scaled as a whole.
-fn nudged(z: &[Real], features: usize) -> Vec<Real> {
-    let amount = |i: usize| if i % 2 == 0 { 1.0 } else { -1.0 } * (1.0 + 0.618 * i as Real % 1.0);
-    z.iter().enumerate().map(|(place, z)| z + NUDGE * amount(place % features) * z).collect()
+/// Every feature by another amount.
+fn nudged(x: &[Real], features: usize) -> Vec<Real> {
+    let amount = |i: usize| if i.is_multiple_of(2) { 1.0 } else { -1.0 } * (1.0 + 0.618 * i as Real % 1.0);
+    x.iter().enumerate().map(|(place, x)| x + NUDGE * amount(place % features) * x).collect()
 }
 
-fn first_moved(x: &[Real], again: &[Real]) -> Option<usize> {
-    let moved = |(x, again): (&Real, &Real)| (x - again).abs() > TOLERANCE * (1.0 + x.abs());
-    x.iter().zip(again).position(moved)
+/// The first number that is not what it was; NaN is not.
+fn first_moved(x: &[Real], again: &[Real], tolerance: Real) -> Option<usize> {
+    let stayed = |(x, again): (&Real, &Real)| (x - again).abs() <= tolerance * (1.0 + x.abs());
+    x.iter().zip(again).position(|pair| !stayed(pair))
 }

@@ -18,13 +18,13 @@ pub(super) const CASES: &[Case] = &[
 
 fn maf<const D: usize, const O: usize>(seed: u64) -> Result<Vec<Figure>> {
     let mut source = Source::new(seed);
-    let bijection = Maf::<D, 64, O, 1, 4>::new(&source)?;
+    let bijection = Maf::<D, D, 64, O, 4>::new(&source)?;
     costs(&Flow { bijection, base: StandardNormal }, &mut source)
 }
 
 fn iaf<const D: usize, const O: usize>(seed: u64) -> Result<Vec<Figure>> {
     let mut source = Source::new(seed);
-    let bijection = Iaf::<D, 64, O, 1, 4>::new(&source)?;
+    let bijection = Iaf::<D, D, 64, O, 4>::new(&source)?;
     costs(&Flow { bijection, base: StandardNormal }, &mut source)
 }
 
