@@ -38,7 +38,7 @@ use std::marker::PhantomData;
 /// ```
 ///
 /// Errors of both directions: those of [`transform`](crate::coupling::transform) and
-/// [`invert`](crate::coupling::invert). Where x or z has a coordinate beyond 20, the inverse takes three times as long, and
+/// [`invert`](crate::coupling::invert). Where x or z has a coordinate beyond 8, the inverse takes nine times as long, and
 /// is refused ([`crate::Error::Saturated`]) where a trip from x to z and back would lose more than 10⁻⁴ (1 + |x|), in f64
 /// 10⁻¹⁰ (1 + |x|).
 #[derive(Clone, Debug)]

@@ -5,9 +5,7 @@ use crate::lesson_02_coupling::{Transformer, invert, transform};
 use crate::nn::{Activation, Mlp};
 use crate::tensor::{Dev, PerPoint, Points, Real, check_some, entries, join};
 use crate::{Error, Result};
-use dfdx::prelude::{
-    Const, HasShape, NoneTape, PutTape, SplitTape, Tape, TensorFromVec, TryAdd, WithEmptyTape,
-};
+use dfdx::prelude::{Const, HasShape, PutTape, SplitTape, Tape, TensorFromVec, TryAdd, WithEmptyTape};
 use std::marker::PhantomData;
 
 /// What a network reads beside the D features: I − D numbers for each point.
@@ -81,7 +79,7 @@ where
 }
 
 /// A point with a larger coordinate is far: the base hardly ever draws one.
-const FAR: Real = 20.0;
+const FAR: Real = 8.0;
 
 /// How far x may be from where it should be, relative to 1 + |x|.
 const TOLERANCE: Real = if size_of::<Real>() == 4 { 1e-4 } else { 1e-10 };
@@ -89,31 +87,35 @@ const TOLERANCE: Real = if size_of::<Real>() == 4 { 1e-4 } else { 1e-10 };
 /// How far a point beside x may be when it went to z and back: roundings differ from point to point, so less is allowed.
 const BESIDE: Real = 0.1 * TOLERANCE;
 
-/// How far beside x that point lies, and how far its z is moved, relative to their size: a few roundings.
-const NUDGE: Real = 4.0 * Real::EPSILON;
+/// How far beside x that point lies, and how far its z is moved, relative to 1 + their size: a few roundings.
+const NUDGE: Real = 2.0 * Real::EPSILON;
 
 /// An error where x is far and what was rounded on the way may have lost it.
 ///
 /// A rounding of a large xᵢ moves the parameters of every feature after it, so x may be lost although no map is too flat
-/// or too steep. Where a point is far, x is therefore sent to z again, and a point beside it to its z, which is moved by a
-/// few roundings, and back.
+/// or too steep. Where a point is far, x is therefore sent to z again, and four points beside it to their z, which are
+/// moved by a few roundings, and back.
 pub(super) fn check_far<const D: usize, T: Tape<Real, Dev>>(
     z: &Points<D>,
     x: &Points<D, T>,
-    solve: impl FnOnce(Points<D>) -> Result<Points<D>>,
+    solve: impl Fn(Points<D>) -> Result<Points<D>>,
     forward: impl Fn(Points<D>) -> Result<Points<D>>,
 ) -> Result<()> {
     let (given, found) = (entries(z), entries(x));
     if !is_far(&given) && !is_far(&found) {
         return Ok(());
     }
-    let returned = entries(&forward(x.retaped::<NoneTape>())?);
-    let tensor = |values| z.device().try_tensor_from_vec(values, (z.shape().0, Const::<D>));
-    let beside = nudged(&found, D);
-    let there = entries(&forward(tensor(beside.clone())?)?);
-    let and_back = entries(&solve(tensor(nudged(&there, D))?)?);
-    let moved = first_moved(&given, &returned, TOLERANCE);
-    match moved.or_else(|| first_moved(&beside, &and_back, BESIDE)) {
+    let tensor = |values| -> Result<Points<D>> {
+        Ok(z.device().try_tensor_from_vec(values, (z.shape().0, Const::<D>))?)
+    };
+    let mut moved = first_moved(&given, &entries(&forward(tensor(found.clone())?)?), TOLERANCE);
+    for nudge in [NUDGE, -NUDGE, 3.0 * NUDGE, -3.0 * NUDGE] {
+        let beside = nudged(&found, D, nudge);
+        let there = entries(&forward(tensor(beside.clone())?)?);
+        let and_back = entries(&solve(tensor(nudged(&there, D, nudge))?)?);
+        moved = moved.or_else(|| first_moved(&beside, &and_back, BESIDE));
+    }
+    match moved {
         None => Ok(()),
         Some(place) => Err(Error::Saturated {
             what: "the inverse of an autoregressive map",
@@ -128,10 +130,10 @@ fn is_far(values: &[Real]) -> bool {
     values.iter().any(|value| value.abs() > FAR)
 }
 
-/// Every feature by another amount.
-fn nudged(x: &[Real], features: usize) -> Vec<Real> {
+/// Every feature moved by another amount.
+fn nudged(x: &[Real], features: usize, nudge: Real) -> Vec<Real> {
     let amount = |i: usize| if i.is_multiple_of(2) { 1.0 } else { -1.0 } * (1.0 + 0.618 * i as Real % 1.0);
-    x.iter().enumerate().map(|(place, x)| x + NUDGE * amount(place % features) * x).collect()
+    x.iter().enumerate().map(|(place, x)| x + nudge * amount(place % features) * (1.0 + x.abs())).collect()
 }
 
 /// The first number that is not what it was; NaN is not.
