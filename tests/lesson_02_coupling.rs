@@ -4,12 +4,21 @@
 mod common;
 
 use common::laws::{DIFFERENCE, close};
+use common::stirred;
 use pushforward::Error;
-use pushforward::coupling::{
-    Additive, BoundedAffine, LogisticMixture, Spline, Transformer, UnboundedAffine, invert, transform,
+use pushforward::change_of_variables::{
+    Bijection, Density, Flow, StandardNormal, log_abs_det, negative_log_likelihood,
 };
+use pushforward::coupling::{
+    ActNorm, Additive, BoundedAffine, Coupling, FlowPlusPlus, Glow, InvertibleLinear, LogisticMixture, Nice,
+    Permutation, RealNvp, Spline, SplineFlow, Transformer, UnboundedAffine, alternating_mask, given,
+    half_mask, invert, transform,
+};
+use pushforward::data::{Sample, TwoMoons};
 use pushforward::dfdx::prelude::{Axis, Backward, MeanTo, SumTo, Trace, TryAdd, TryMul};
+use pushforward::nn::{Relu, set_parameters};
 use pushforward::tensor::{Gradients, Points, Real, Source, rows, values};
+use pushforward::train::{Progress, Training, load, save, train};
 
 /// How far a round trip may be off, relative to 1 + |x|.
 const ROUND_TRIP: f64 = if size_of::<Real>() == 4 { 1e-4 } else { 1e-10 };
@@ -142,4 +151,311 @@ fn the_inverse_of_every_transformer_undoes_it() {
     undoes::<Spline<1, 2>, 6>(1.0);
     undoes::<LogisticMixture<1>, 15>(2.0);
     undoes::<LogisticMixture<3>, 33>(2.0);
+}
+
+/// Random points of the size of the data times `far`.
+fn points(far: Real) -> Points<2> {
+    Source::new(8).normal::<2>(300).unwrap().try_mul(far).unwrap()
+}
+
+/// Point after point, near the data and far away: the inverse finds the point, or it is refused.
+fn round_trips<B: Bijection<2>>(name: &str, f: &B) {
+    for (far, most_refused) in [(1.0, 15), (1e3, 300), (1e6, 300)] {
+        let (source, mut refused) = (Source::new(0), 0);
+        for x in rows(&points(far)) {
+            let there_and_back = f
+                .forward(source.points(&[x]).unwrap())
+                .and_then(|(z, _)| f.inverse(z))
+                .map(|(x, _)| rows(&x)[0]);
+            match there_and_back {
+                Ok(back) => {
+                    for (x, back) in x.into_iter().zip(back) {
+                        close(&format!("{name}, {far} times the data"), x.into(), back.into(), ROUND_TRIP);
+                    }
+                }
+                Err(Error::Saturated { .. }) => refused += 1,
+                Err(other) => panic!("{name}: {other}"),
+            }
+        }
+        assert!(
+            refused <= most_refused,
+            "{name}: {refused} of 300 points at {far} times the data are refused"
+        );
+    }
+}
+
+#[test]
+fn every_model_undoes_itself_near_the_data_and_far_away_or_says_that_it_cannot() {
+    let mut source = Source::new(5);
+    round_trips("NICE", &stirred(Nice::<2, 2, 16, 8>::new(&source).unwrap(), 0.2));
+    round_trips("RealNVP", &stirred(RealNvp::<2, 2, 16, 4, 8>::new(&source).unwrap(), 0.2));
+    round_trips("a spline flow", &stirred(SplineFlow::<2, 2, 16, 46, 8>::new(&source).unwrap(), 0.1));
+    round_trips("Glow", &stirred(Glow::<2, 2, 16, 4, 8>::new(&mut source).unwrap(), 0.1));
+    round_trips("Flow++", &stirred(FlowPlusPlus::<2, 2, 16, 28, 8>::new(&mut source).unwrap(), 0.1));
+}
+
+#[test]
+fn a_discriminant_that_is_rounded_below_zero_still_has_a_root() {
+    // A steep first bin with a flat end: K = 2 on [−1, 1].
+    let h: [Real; 5] = [-3.0, 3.0, 3.0, -3.0, -10.0];
+    let part = |logit: f64| 2.0 * (1e-3 + 0.998 / (1.0 + (-2.0 * logit).exp()));
+    let (width, height) = (part(-3.0), part(3.0));
+    let slope = 1e-3 + (-10.0 + 0.999f64.exp_m1().ln()).exp().ln_1p();
+    let (mut negative, spline) = (0, Spline::<2, 1>);
+    for k in 0..1000 {
+        let above = height * (1.0 - f64::from(k) * 1e-9);
+        // The formula of the paper in f32, as it is published.
+        let [s, left, right, v, w] = [height / width, 1.0, slope, above, height].map(|number| number as f32);
+        let a = w * (s - left) + v * (left + right - 2.0 * s);
+        let b = w * left - v * (left + right - 2.0 * s);
+        let c = -s * v;
+        negative += i32::from(b * b - 4.0 * a * c < 0.0);
+        let x = spline.inverse((above - 1.0) as Real, &h).unwrap();
+        close("x at the upper end of the bin", width - 1.0, x.into(), 1e-3);
+    }
+    assert!(negative > 0, "the published formula has a negative discriminant for some of these points");
+}
+
+#[test]
+fn a_batch_in_the_tails_alone_is_kept_and_has_gradients() {
+    let mut source = Source::new(0);
+    let x = source.points(&[[7.0, -5.0], [-100.0, 5.0]]).unwrap();
+    let h = source.normal::<46>(2).unwrap();
+    let (y, log_det) = transform(Spline::<8, 5>, [true; 2], x.clone(), h.clone()).unwrap();
+    assert_eq!((rows(&y), values(&log_det)), (rows(&x), vec![0.0; 2]));
+    let (back, _) = invert(Spline::<8, 5>, [true; 2], y, h.clone()).unwrap();
+    assert_eq!(rows(&back), rows(&x));
+    let taped = h.clone().traced(Gradients::leaky());
+    let traced = x.clone().traced(Gradients::leaky());
+    let (y, log_det) = transform(Spline::<8, 5>, [true; 2], traced, taped).unwrap();
+    let loss = y.sum::<(usize,), Axis<1>>().try_add(log_det).unwrap().sum();
+    let gradients = loss.backward();
+    assert_eq!(gradients.get(&x).as_vec(), [1.0; 4]);
+    assert_eq!(gradients.get(&h).as_vec(), [0.0; 92]);
+}
+
+#[test]
+fn points_on_knots_and_on_the_bounds_belong_to_a_bin() {
+    // With h = 0 the knots are −5, −3.75, …, 5.
+    let near = |x: Real| [x, x * (1.0 + Real::EPSILON), x * (1.0 - Real::EPSILON)];
+    let knots: Vec<Real> = (0..9).flat_map(|k| near(-5.0 + 1.25 * k as Real)).collect();
+    let mut h = [0.0; 23];
+    for x in &knots {
+        let (y, log_slope) = Spline::<8, 5>.forward(*x, &h);
+        close("with h = 0 a spline is y = x", f64::from(*x), y.into(), 4e-7);
+        close("with the slope 1", 0.0, log_slope.into(), 1e-6);
+    }
+    h.iter_mut().enumerate().for_each(|(i, h)| *h = (i as Real * 1.7).sin());
+    for x in &knots {
+        let (y, log_slope) = Spline::<8, 5>.forward(*x, &h);
+        let back = Spline::<8, 5>.inverse(y, &h).unwrap();
+        close("the inverse at a knot", f64::from(*x), back.into(), ROUND_TRIP);
+        assert!(log_slope.is_finite() && y.abs() <= 5.01, "{x}: {y}, {log_slope}");
+    }
+    assert_eq!([-5.0, 5.0].map(|x| Spline::<8, 5>.forward(x, &h)), [(-5.0, 0.0), (5.0, 0.0)]);
+}
+
+#[test]
+fn what_is_masked_cannot_make_a_gradient_that_is_not_a_number() {
+    let source = Source::new(0);
+    let x = source.points(&[[1.0, 0.5]]).unwrap();
+    let h = source.points(&[[Real::NAN, Real::INFINITY, 0.5, 0.1]]).unwrap();
+    let taped = h.clone().traced(Gradients::leaky());
+    let (y, log_det) =
+        transform(UnboundedAffine, [false, true], x.clone().traced(Gradients::leaky()), taped).unwrap();
+    let gradients = y.sum::<(usize,), Axis<1>>().try_add(log_det).unwrap().sum().backward();
+    let dh = gradients.get(&h).as_vec();
+    assert_eq!([dh[0], dh[1], dh[3]], [0.0, 0.0, 1.0]);
+    assert!(dh[2].is_finite() && gradients.get(&x).as_vec().iter().all(|dx| dx.is_finite()));
+}
+
+#[test]
+fn a_bounded_scale_expands_as_much_as_it_shrinks() {
+    for a in [0.1, 1.0, 10.0, 1e30] {
+        let [(_, up), (_, down)] = [a, -a].map(|a| BoundedAffine::<3>.forward(1.0, &[a, 0.0]));
+        assert_eq!(up, -down);
+        assert!(0.0 < up && up <= 3.0, "log-scale {up} for {a}");
+    }
+    assert!(BoundedAffine::<3>.forward(1.0, &[9.0, 0.0]).1 > 2.2, "a narrow feature can be stretched");
+}
+
+#[test]
+fn data_wider_than_a_spline_has_a_density() {
+    let source = Source::new(0);
+    let bijection = stirred(SplineFlow::<2, 2, 8, 46, 4>::new(&source).unwrap(), 0.3);
+    let flow = Flow { bijection, base: StandardNormal };
+    let x = source.points(&[[6.0, -7.0], [40.0, 0.1]]).unwrap();
+    assert!(values(&flow.log_prob(x).unwrap()).iter().all(|log_p| log_p.is_finite()));
+}
+
+#[test]
+fn normalization_is_set_once_also_after_it_was_loaded() {
+    let mut source = Source::new(0);
+    let batch =
+        |mean: Real, source: &mut Source| source.normal::<2>(100).unwrap().try_mul(2.0).unwrap() + mean;
+    let mut norm = ActNorm::<2>::new(&source).unwrap();
+    let first = batch(5.0, &mut source);
+    norm.initialize(&first).unwrap();
+    for feature in 0..2 {
+        let y: Vec<f64> =
+            rows(&norm.forward(first.clone()).unwrap().0).iter().map(|y| y[feature].into()).collect();
+        close("the mean", 0.0, y.iter().sum::<f64>() / 100.0, 1e-5);
+        close("the variance", 1.0, y.iter().map(|y| y * y).sum::<f64>() / 100.0, 1e-5);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("norm.safetensors");
+    save(&norm, &path).unwrap();
+    let mut again = ActNorm::<2>::new(&source).unwrap();
+    load(&mut again, &path).unwrap();
+    assert!(again.is_initialized());
+    again.initialize(&batch(-3.0, &mut source)).unwrap();
+    let x = batch(1.0, &mut source);
+    assert_eq!(rows(&again.forward(x.clone()).unwrap().0), rows(&norm.forward(x).unwrap().0));
+}
+
+#[test]
+fn a_constant_feature_is_refused_and_changes_nothing() {
+    let source = Source::new(0);
+    let mut norm = ActNorm::<2>::new(&source).unwrap();
+    let x = source.points(&[[0.1, 1.0], [0.1, 2.0], [0.1, 5.0]]).unwrap();
+    assert!(matches!(norm.initialize(&x), Err(Error::OutOfDomain { .. })));
+    assert!(!norm.is_initialized());
+    assert_eq!(rows(&norm.forward(x.clone()).unwrap().0), rows(&x));
+}
+
+#[test]
+fn the_inverse_of_a_mixture_finds_points_far_from_its_components() {
+    let mut source = Source::new(3);
+    for h in rows(&source.normal::<14>(50).unwrap()) {
+        let h = h.map(|h| 2.0 * h);
+        for x in [-1e6, -1e3, -30.0, 0.0, 30.0, 1e3, 1e6] {
+            let (y, log_slope) = LogisticMixture::<4>.forward(x, &h);
+            assert!(y.is_finite() && log_slope.is_finite(), "x = {x}");
+            let back = LogisticMixture::<4>.inverse(y, &h).unwrap();
+            // Where the slope is smaller than 1, rounding y is worth more of x.
+            let lost = f64::from(Real::EPSILON * y.abs()) / f64::from(log_slope).exp();
+            let error = (f64::from(back) - f64::from(x)).abs();
+            assert!(error <= ROUND_TRIP * (1.0 + f64::from(x.abs())) + lost, "x = {x}, found {back}");
+        }
+    }
+}
+
+#[test]
+fn a_log_scale_that_overflows_is_an_error_that_names_the_place() {
+    let source = Source::new(0);
+    let x = source.points(&[[1.0, 1.0], [1.0, 2.5]]).unwrap();
+    let h = source.points(&[[0.0; 4], [0.0, 0.0, 1000.0, 0.0]]).unwrap();
+    let error = transform(UnboundedAffine, [true; 2], x, h).unwrap_err();
+    assert!(matches!(error, Error::Saturated { point: 1, feature: 1, value: 2.5, .. }), "{error}");
+}
+
+#[test]
+fn a_map_that_is_too_flat_to_be_undone_is_refused() {
+    let source = Source::new(0);
+    let flat = || source.points(&[[-40.0, 5.0]]).unwrap();
+    let (y, log_det) = transform(UnboundedAffine, [true], source.points(&[[3.0]]).unwrap(), flat()).unwrap();
+    assert_eq!(values(&log_det), [-40.0], "forward is right");
+    let error = invert(UnboundedAffine, [true], y, flat()).unwrap_err();
+    assert!(matches!(error, Error::Saturated { point: 0, feature: 0, .. }), "{error}");
+}
+
+#[test]
+fn a_coupling_layer_keeps_what_its_mask_keeps_and_looks_at_nothing_else() {
+    let source = Source::new(0);
+    let layer: Coupling<3, 3, 8, 6, 1, Relu, BoundedAffine> =
+        stirred(Coupling::new(&source, [false, true, false]).unwrap(), 0.3);
+    let x = source.points(&[[0.5, -1.0, 2.0], [0.9, -1.0, 2.0]]).unwrap();
+    let y = rows(&layer.forward(x).unwrap().0);
+    assert_eq!([y[0][1], y[1][1]], [-1.0; 2], "kept");
+    assert_eq!(y[0][2], y[1][2], "feature 2 does not depend on feature 0");
+    assert_ne!(y[0][2], 2.0);
+    assert_eq!(alternating_mask::<3>(1), [false, true, false]);
+    assert_eq!(half_mask::<3>(0), [true, true, false]);
+}
+
+#[test]
+fn a_context_changes_the_density_and_must_be_given_for_each_point() {
+    let source = Source::new(0);
+    let model = stirred(RealNvp::<2, 3, 8, 4, 2>::new(&source).unwrap(), 0.3);
+    let x = || source.points(&[[0.5, -1.0], [0.5, -1.0]]).unwrap();
+    let context = source.points(&[[0.0], [1.0]]).unwrap();
+    let flow = Flow { bijection: given(&model, context), base: StandardNormal };
+    let log_p = values(&flow.log_prob(x()).unwrap());
+    assert!((log_p[0] - log_p[1]).abs() > 1e-3, "{log_p:?}");
+    let one = Flow { bijection: given(&model, source.points(&[[0.0]]).unwrap()), base: StandardNormal };
+    assert!(matches!(one.log_prob(x()), Err(Error::BatchMismatch { .. })));
+    let norm = ActNorm::<2>::new(&source).unwrap();
+    let ignored = given(&norm, source.points(&[[3.0], [4.0]]).unwrap());
+    assert_eq!(rows(&ignored.forward(x()).unwrap().0), rows(&x()));
+}
+
+#[test]
+fn orders_and_matrices_that_cannot_be_undone_are_refused() {
+    let source = Source::new(0);
+    assert!(matches!(Permutation::new(&source, [0, 2, 2]), Err(Error::OutOfDomain { .. })));
+    assert!(matches!(Permutation::new(&source, [0, 3, 1]), Err(Error::OutOfDomain { .. })));
+    let mut permutation = Permutation::<3>::reverse(&source).unwrap();
+    set_parameters(&mut permutation, &[0.0, -7.0, 1.0]).unwrap();
+    let x = source.points(&[[1.0, 2.0, 3.0]]).unwrap();
+    assert!(matches!(permutation.forward(x), Err(Error::OutOfDomain { .. })), "as a file may hold it");
+    let singular = InvertibleLinear::new(&source, [[1.0, 2.0], [2.0, 4.0]]);
+    assert!(matches!(singular, Err(Error::OutOfDomain { .. })));
+}
+
+#[test]
+fn a_linear_map_is_its_matrix_and_a_rotation_keeps_lengths() {
+    let mut source = Source::new(1);
+    let matrix = [[0.0, 2.0, 1.0], [-3.0, 1.0, 0.5], [1.0, 1.0, -2.0]];
+    let linear = InvertibleLinear::new(&source, matrix).unwrap();
+    let x: Points<3> = source.normal(4).unwrap();
+    let (y, log_det) = linear.forward(x.clone()).unwrap();
+    for (x, y) in rows(&x).into_iter().zip(rows(&y)) {
+        for i in 0..3 {
+            let expected: Real = (0..3).map(|j| matrix[i][j] * x[j]).sum();
+            close("W x", expected.into(), y[i].into(), 1e-5);
+        }
+    }
+    let expected = log_abs_det(matrix.map(|row| row.map(f64::from)));
+    close("log |det W|", expected, values(&log_det)[0].into(), 1e-5);
+    let rotation = InvertibleLinear::<3>::rotation(&mut source).unwrap();
+    let (y, log_det) = rotation.forward(x.clone()).unwrap();
+    close("a volume", 0.0, values(&log_det)[0].into(), 1e-5);
+    let length = |x: [Real; 3]| x.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>();
+    for (x, y) in rows(&x).into_iter().zip(rows(&y)) {
+        close("a length", length(x), length(y), 1e-5);
+    }
+}
+
+#[test]
+fn a_model_that_was_saved_gives_the_same_bits() {
+    let mut source = Source::new(1);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("glow.safetensors");
+    let mut glow = Glow::<2, 2, 8, 4, 3>::new(&mut source).unwrap();
+    let x = TwoMoons::default().sample(100, &mut source).unwrap();
+    glow.initialize(&x).unwrap();
+    let glow = stirred(glow, 0.2);
+    save(&glow, &path).unwrap();
+    let mut again = Glow::<2, 2, 8, 4, 3>::new(&mut Source::new(99)).unwrap();
+    load(&mut again, &path).unwrap();
+    again.initialize(&points(3.0)).unwrap();
+    assert_eq!(rows(&again.forward(x.clone()).unwrap().0), rows(&glow.forward(x).unwrap().0));
+}
+
+#[test]
+fn training_makes_a_mixture_flow_fit_and_its_components_differ() {
+    let mut source = Source::new(1);
+    let mut model = FlowPlusPlus::<2, 2, 16, 28, 2>::new(&mut source).unwrap();
+    let data = TwoMoons::default().sample(2000, &mut source).unwrap();
+    model.initialize(&data).unwrap();
+    let training =
+        Training { steps: 150, learning_rate: 5e-3, progress: Progress::Silent, ..Training::default() };
+    let losses = train(&mut model, &training, |model, gradients| {
+        let flow = Flow { bijection: model.clone(), base: StandardNormal };
+        negative_log_likelihood(&flow, TwoMoons::default().sample(128, &mut source)?, gradients)
+    })
+    .unwrap()
+    .losses;
+    let last = losses[130..].iter().map(|loss| f64::from(*loss)).sum::<f64>() / 20.0;
+    assert!(last < 1.5, "the best Gaussian has 1.9 nats, the moons 1.0: found {last}");
 }

@@ -117,7 +117,7 @@ fn after_k_passes_the_first_k_features_of_the_order_are_right() {
     let mut guess = z.clone();
     for pass in 1..=5 {
         let h = layer.conditioner.apply(guess).unwrap();
-        guess = invert(BoundedAffine::<3>, [true; 5], z.clone(), h).unwrap().0;
+        guess = invert(BoundedAffine::<2>, [true; 5], z.clone(), h).unwrap().0;
         let mut furthest = [0.0f64; 5];
         for (x, guess) in rows(&x).into_iter().zip(rows(&guess)) {
             for i in 0..5 {

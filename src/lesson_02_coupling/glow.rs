@@ -1,5 +1,6 @@
 //! Glow and Flow++ for points: steps of normalisation, mixing and coupling.
 
+use super::probe::{moved, undo};
 use super::{
     ActNorm, BoundedAffine, ConditionalBijection, Coupling, InvertibleLinear, LogisticMixture, Transformer,
     half_mask,
@@ -39,7 +40,8 @@ pub struct Step<
 ///
 /// The names [`Glow`] and [`FlowPlusPlus`] stand for it: points of D features, conditioners with I inputs (I = D, or D + C with
 /// contexts of C numbers), L + 1 layers of H hidden units and O = D P outputs, P the number of parameters of the
-/// transformer F. Call [`StepFlow::initialize`] with a batch before training.
+/// transformer F. Call [`StepFlow::initialize`] with a batch before training. The inverse looks at rounding as that of a
+/// [`CouplingFlow`](super::CouplingFlow) does.
 #[derive(Clone, Debug)]
 pub struct StepFlow<
     const D: usize,
@@ -103,6 +105,12 @@ where
             Coupling::new(source, half_mask(layer))
         };
         Ok(Self { norm, linear, coupling: coupling? })
+    }
+
+    /// The rest of the inverse, after that of the coupling, with points that are moved as rounding might.
+    fn probe(&self, z: Points<D>, by: Real) -> Result<Points<D>> {
+        let (z, _) = self.linear.inverse(moved(z, by)?)?;
+        Ok(self.norm.inverse(moved(z, by)?)?.0)
     }
 }
 
@@ -230,7 +238,7 @@ impl<
     }
 
     fn inverse(&self, z: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        compose(self.steps().iter().rev(), z, Step::inverse)
+        undo(self.steps(), z, Step::inverse, |step, z, by| step.probe(step.coupling.inverse(z)?.0, by))
     }
 }
 
@@ -252,7 +260,8 @@ impl<
     }
 
     fn inverse_given(&self, z: Points<D, T>, context: &Points<C>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        compose(self.steps().iter().rev(), z, |step, z| step.inverse_given(z, context))
+        let go = |step: &Step<_, _, _, _, _, _, _>, z| step.inverse_given(z, context);
+        undo(self.steps(), z, go, |step, z, by| step.probe(step.coupling.inverse_given(z, context)?.0, by))
     }
 }
 

@@ -133,7 +133,8 @@ impl<const D: usize, T: Tape<Real, Dev>> Bijection<D, T> for InvertibleLinear<D>
         let backwards: Matrix<D, NoneTape> = device.try_tensor_from_vec(backwards, Default::default())?;
         // x + W⁻¹ (z − W x) is x, and has the gradient of W⁻¹ z: what is multiplied is made 0.
         let left = z.try_sub(x.clone().put_tape(T::default()).try_matmul(matrix)?)?;
-        let rounding = left.retaped::<NoneTape>();
+        // A tensor of its own: dfdx cannot subtract one from itself.
+        let rounding: Points<D> = device.try_tensor_from_vec(entries(&left), (n, Const::<D>))?;
         Ok((left.try_sub(rounding)?.try_matmul(backwards)?.try_add(x)?, self.log_det(n)?.try_negate()?))
     }
 }

@@ -14,6 +14,7 @@ mod mixture;
 mod models;
 mod nice;
 mod permutation;
+mod probe;
 mod rows;
 mod spline;
 mod transform;

@@ -1,5 +1,6 @@
 //! Stacks of coupling layers: NICE, RealNVP and spline flows.
 
+use super::probe::undo;
 use super::{Additive, BoundedAffine, ConditionalBijection, Coupling, Spline, Transformer, alternating_mask};
 use crate::Result;
 use crate::lesson_01_change_of_variables::{Bijection, compose};
@@ -15,6 +16,9 @@ use rand_distr::uniform::SampleUniform;
 /// The names [`RealNvp`], [`SplineFlow`] and [`AdditiveFlow`] stand for it: points of D features, conditioners with I inputs
 /// (I = D, or D + C with contexts of C numbers), L + 1 layers of H hidden units and O = D P outputs, P the number of
 /// parameters of the transformer F. Before training it is z = x.
+///
+/// The inverse goes through the layers three times, twice with coordinates that are moved by a few rounding units: it is
+/// [`Error::Saturated`](crate::Error::Saturated) where that moves the result by more than [`invert`](super::invert) allows.
 #[derive(Clone, Debug)]
 pub struct CouplingFlow<
     const D: usize,
@@ -114,7 +118,7 @@ impl<
     }
 
     fn inverse(&self, z: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        compose(self.layers().iter().rev(), z, Coupling::inverse)
+        undo(self.layers(), z, Coupling::inverse, |layer, z, _| Ok(layer.inverse(z)?.0))
     }
 }
 
@@ -136,7 +140,8 @@ impl<
     }
 
     fn inverse_given(&self, z: Points<D, T>, context: &Points<C>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        compose(self.layers().iter().rev(), z, |layer, z| layer.inverse_given(z, context))
+        let go = |layer: &Coupling<_, _, _, _, _, _, _>, z| layer.inverse_given(z, context);
+        undo(self.layers(), z, go, |layer, z, _| Ok(layer.inverse_given(z, context)?.0))
     }
 }
 

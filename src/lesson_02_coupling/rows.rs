@@ -40,6 +40,25 @@ pub(super) fn is_certain(x: Real, doubt: Real) -> bool {
     doubt <= TOLERANCE * (1.0 + x.abs())
 }
 
+/// So many parameters are worth a thread.
+const GRAIN: usize = 1 << 12;
+
+/// How many threads there may be has no influence on a result: rows do not touch each other.
+const MOST_PARTS: usize = 8;
+
+/// Does all the work, the last piece on this thread.
+fn share<W: FnOnce() + Send>(work: impl Iterator<Item = W>) {
+    let mut work: Vec<W> = work.collect();
+    let Some(own) = work.pop() else { return };
+    if work.is_empty() {
+        return own();
+    }
+    rayon::in_place_scope(|scope| {
+        work.into_iter().for_each(|piece| scope.spawn(move |_| piece()));
+        own();
+    });
+}
+
 /// What is done to each row of a batch.
 pub(super) struct Rows {
     pub(super) transformer: Box<dyn Scalar>,
@@ -58,21 +77,48 @@ impl Rows {
         h: &[Real],
     ) -> Result<(Vec<Real>, Vec<Real>)> {
         let features = self.chosen.len();
-        let (mut y, mut log_det) = (x.to_vec(), vec![0.0; x.len() / features.max(1)]);
-        let parameters = h.chunks_exact(features * self.parameters);
-        for (point, ((y, h), log_det)) in
-            y.chunks_exact_mut(features).zip(parameters).zip(&mut log_det).enumerate()
-        {
+        let n = x.len() / features;
+        let (mut y, mut log_det) = (x.to_vec(), vec![0.0; n]);
+        let part = self.part(n);
+        let mut results: Vec<Result<()>> = Vec::new();
+        results.resize_with(n.div_ceil(part), || Ok(()));
+        let rows = y.chunks_mut(part * features).zip(h.chunks(part * features * self.parameters));
+        let parts = rows.zip(log_det.chunks_mut(part)).zip(&mut results).enumerate();
+        share(parts.map(|(number, (((y, h), log_det), result))| {
+            move || *result = self.apply_part(direction, number * part, (y, h), log_det)
+        }));
+        results.into_iter().collect::<Result<()>>()?;
+        Ok((y, log_det))
+    }
+
+    /// x becomes y in place, for the points from number `first`.
+    fn apply_part(
+        &self,
+        direction: Direction,
+        first: usize,
+        (y, h): (&mut [Real], &[Real]),
+        log_det: &mut [Real],
+    ) -> Result<()> {
+        let features = self.chosen.len();
+        let points = y.chunks_exact_mut(features).zip(h.chunks_exact(features * self.parameters));
+        for (point, ((y, h), log_det)) in points.zip(log_det).enumerate() {
             for (feature, h) in self.features(h) {
                 let given = y[feature];
-                let (result, log_slope) = self
-                    .one(direction, given, h)
-                    .ok_or_else(|| self.refusal(direction, [point, feature], given, h))?;
+                let refused = || self.refusal(direction, [first + point, feature], given, h);
+                let (result, log_slope) = self.one(direction, given, h).ok_or_else(refused)?;
                 y[feature] = result;
                 *log_det += log_slope;
             }
         }
-        Ok((y, log_det))
+        Ok(())
+    }
+
+    /// How many rows a thread takes at once. Below twice [`GRAIN`] a batch stays on one thread: waking another takes longer
+    /// than it saves.
+    fn part(&self, rows: usize) -> usize {
+        let chosen = self.chosen.iter().filter(|chosen| **chosen).count();
+        let parts = rows * chosen * self.parameters / GRAIN;
+        rows.div_ceil(parts.clamp(1, MOST_PARTS)).max(1)
     }
 
     /// The chosen features of a row, with their parameters.
@@ -129,13 +175,29 @@ impl Rows {
         (dx, dh): (&mut [Real], &mut [Real]),
     ) {
         let features = self.chosen.len();
-        let width = features * self.parameters;
-        let mut unused = vec![0.0; self.parameters];
+        let part = self.part(dl.len());
+        let (narrow, wide) = (part * features, part * features * self.parameters);
+        let points = at.chunks(narrow).zip(h.chunks(wide));
+        let upstream = dy.chunks(narrow).zip(dl.chunks(part));
+        let sums = dx.chunks_mut(narrow).zip(dh.chunks_mut(wide));
+        share(points.zip(upstream).zip(sums).map(|((point, upstream), sums)| {
+            move || self.add_gradient_part(direction, point, upstream, sums)
+        }));
+    }
+
+    fn add_gradient_part(
+        &self,
+        direction: Direction,
+        (at, h): (&[Real], &[Real]),
+        (dy, dl): (&[Real], &[Real]),
+        (dx, dh): (&mut [Real], &mut [Real]),
+    ) {
+        let (features, p) = (self.chosen.len(), self.parameters);
+        let mut unused = vec![0.0; p];
         let points = at.chunks_exact(features).zip(dy.chunks_exact(features)).zip(dl);
-        let sums = dx.chunks_exact_mut(features).zip(dh.chunks_exact_mut(width));
-        for (((x, dy), dl), (h, (dx, dh))) in points.zip(h.chunks_exact(width).zip(sums)) {
-            let parts = h.chunks_exact(self.parameters).zip(dh.chunks_exact_mut(self.parameters));
-            for (i, (h, dh)) in parts.enumerate() {
+        let sums = dx.chunks_exact_mut(features).zip(dh.chunks_exact_mut(features * p));
+        for (((x, dy), dl), (h, (dx, dh))) in points.zip(h.chunks_exact(features * p).zip(sums)) {
+            for (i, (h, dh)) in h.chunks_exact(p).zip(dh.chunks_exact_mut(p)).enumerate() {
                 dx[i] += match (self.chosen[i], direction) {
                     (false, _) => dy[i],
                     (true, Direction::Forward) => self.transformer.gradient(x[i], h, dy[i], *dl, dh),

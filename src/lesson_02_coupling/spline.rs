@@ -27,7 +27,7 @@ pub struct Spline<const BINS: usize = 8, const B: usize = 5>;
 
 impl<const BINS: usize, const B: usize> Transformer for Spline<BINS, B> {
     const PARAMETERS: usize = {
-        assert!(BINS > 0 && BINS <= MOST_BINS && B > 0, "a spline has from 1 to 64 bins, and a bound");
+        assert!(BINS > 0 && BINS <= MOST_BINS && B > 0, "a spline has from 1 to 32 bins, and a bound");
         3 * BINS - 1
     };
 
@@ -45,10 +45,13 @@ impl<const BINS: usize, const B: usize> Transformer for Spline<BINS, B> {
 }
 
 /// Bins are kept on the stack.
-const MOST_BINS: usize = 64;
+const MOST_BINS: usize = 32;
 
 /// The least width and height of a bin, as a part of the whole, and the least slope at a knot.
 const FLOOR: f64 = 1e-3;
+
+/// ln(e^(1 − floor) − 1), so that softplus of it and the floor are 1: the slope that belongs to the parameter 0.
+const SHIFT: Real = 0.539742417236952_f64 as Real;
 
 #[derive(Clone, Copy)]
 struct Shape {
@@ -86,10 +89,12 @@ impl Side {
         let mut parts = [0.0; MOST_BINS];
         let mut sum = 0.0;
         for (part, logit) in parts.iter_mut().zip(logits) {
-            *part = f64::from(logit - largest).exp();
+            // Rounded alike in both directions, so this need not be in f64, which takes longer.
+            *part = f64::from((logit - largest).exp());
             sum += *part;
         }
-        parts[..logits.len()].iter_mut().for_each(|part| *part /= sum);
+        let shrink = 1.0 / sum;
+        parts[..logits.len()].iter_mut().for_each(|part| *part *= shrink);
         Self { parts }
     }
 }
@@ -136,12 +141,10 @@ impl Shape {
         if k == 0 || k == self.bins {
             return (1.0, 0.0);
         }
-        // softplus(shift) = 1 − the floor, so that 0 gives the slope 1.
-        let shift = (1.0 - FLOOR).exp_m1().ln();
-        let u = f64::from(h[2 * self.bins + k - 1]) + shift;
+        let u = h[2 * self.bins + k - 1] + SHIFT;
         let e = (-u.abs()).exp();
-        let gate = if u > 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) };
-        (FLOOR + u.max(0.0) + e.ln_1p(), gate)
+        let gate = if u > 0.0 { 1.0 } else { e } / (1.0 + e);
+        (FLOOR + f64::from(u.max(0.0) + e.ln_1p()), f64::from(gate))
     }
 }
 

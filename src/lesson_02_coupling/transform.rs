@@ -61,7 +61,10 @@ fn go<F: Transformer, const D: usize, const O: usize, T: Tape<Real, Dev>>(
     x: Points<D, T>,
     h: Points<O, T>,
 ) -> Result<(Points<D, T>, PerPoint<T>)> {
-    const { assert!(O == D * F::PARAMETERS, "the conditioner gives P numbers for each feature") };
+    const {
+        assert!(D > 0 && F::PARAMETERS > 0, "a point has a feature, and a map has a parameter");
+        assert!(O == D * F::PARAMETERS, "the conditioner gives P numbers for each feature");
+    };
     let n = x.shape().0;
     check_some("the batch of points", n)?;
     check_same_batch("parameters for each point", n, h.shape().0)?;
@@ -133,8 +136,10 @@ fn on_tape<const D: usize, const O: usize, T: Tape<Real, Dev>>(
     let ((y_x, y_h), (l_x, l_h)) = (slopes(1.0, 0.0)?, slopes(0.0, 1.0)?);
     let sums = (0..O * D).map(|entry| if entry / D / rows.parameters == entry % D { 1.0 } else { 0.0 });
     let sums = device.try_tensor_from_vec(sums.collect(), (Const::<O>, Const::<D>))?;
-    // Differences that are 0, and carry the tapes.
-    let (x_0, h_0) = (x.retaped::<dfdx::prelude::NoneTape>(), h.retaped::<dfdx::prelude::NoneTape>());
+    // Differences that are 0, and carry the tapes. The constants are tensors of their own: dfdx cannot subtract one from
+    // itself.
+    let x_0: Points<D> = device.try_tensor_from_vec(inputs.clone(), (n, Const::<D>))?;
+    let h_0: Points<O> = device.try_tensor_from_vec(parameters.clone(), (n, Const::<O>))?;
     let (x, h) = (x.try_sub(x_0)?, h.try_sub(h_0)?);
     let l_x = x.with_empty_tape().try_mul(l_x)?.try_sum::<(usize,), Axis<1>>()?;
     let l_h = h.with_empty_tape().try_mul(l_h)?.try_sum::<(usize,), Axis<1>>()?;

@@ -87,7 +87,7 @@ impl Transformer for UnboundedAffine {
 /// s is a for small a. A clip that only shrinks, such as s = log σ(a) < 0, cannot model data that is narrower than the
 /// base.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BoundedAffine<const B: usize = 3>;
+pub struct BoundedAffine<const B: usize = 2>;
 
 impl<const B: usize> Transformer for BoundedAffine<B> {
     const PARAMETERS: usize = 2;

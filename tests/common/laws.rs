@@ -1,6 +1,6 @@
 //! What is true of every bijection, density, field and path.
 
-use super::gradients;
+use super::{gradients, trained};
 use dfdx::prelude::{Backward, MeanTo, SumTo, TensorCollection, Trace, TryAdd, TryMul, ZeroGrads};
 use pushforward::Result;
 use pushforward::change_of_variables::{Bijection, Density, log_abs_det, numeric_jacobian};
@@ -83,7 +83,8 @@ pub fn parameter_gradients<M: TensorCollection<Real, dfdx::prelude::AutoDevice>>
     assert!(found.iter().all(|g| g.is_finite()), "{name}: gradients are finite");
     assert!(found.iter().any(|g| *g != 0.0), "{name}: some gradient is not zero");
     let start = parameters(&model).unwrap();
-    for (i, found) in found.into_iter().enumerate() {
+    let trained = trained(&model);
+    for (i, found) in found.into_iter().enumerate().filter(|(i, _)| trained[*i]) {
         let step = Real::EPSILON.cbrt() * start[i].abs().max(1.0);
         let [above, below] = [step, -step].map(|step| {
             let mut moved = start.clone();
