@@ -6,6 +6,7 @@
 //! |---|---|
 //! | 01 Change of variables | [`change_of_variables`] |
 //! | 02 Coupling layers | [`coupling`] |
+//! | 03 Autoregressive flows | [`autoregressive`] |
 //! | 07 Flow matching | [`flow_matching`] |
 //!
 //! Below the lessons lies the floor, which knows nothing of them: [`tensor`], [`nn`], [`data`], [`mod@train`] and
@@ -41,6 +42,7 @@ pub mod exercises;
 pub mod figure;
 pub mod lesson_01_change_of_variables;
 pub mod lesson_02_coupling;
+pub mod lesson_03_autoregressive;
 pub mod lesson_07_flow_matching;
 pub mod nn;
 pub mod tensor;
@@ -50,6 +52,7 @@ pub use dfdx;
 pub use error::{Error, Result};
 pub use lesson_01_change_of_variables as change_of_variables;
 pub use lesson_02_coupling as coupling;
+pub use lesson_03_autoregressive as autoregressive;
 pub use lesson_07_flow_matching as flow_matching;
 pub use rand;
 pub use rand_distr;

@@ -6,19 +6,22 @@ mod common;
 use common::laws::{bijection, everything, integrates_to_one, parameter_gradients};
 use common::stirred;
 use pushforward::Error;
+use pushforward::autoregressive::{
+    Halves, Iaf, Maf, MaskedAutoregressive, Reversed, Shuffled, SplineAutoregressive,
+};
 use pushforward::change_of_variables::{
     Affine, Bijection, Density, Exponential, Flow, GaussianMixture, Inverted, StandardNormal, Uniform,
     negative_log_likelihood,
 };
 use pushforward::coupling::{
-    ActNorm, Additive, BoundedAffine, Coupling, FlowPlusPlus, Glow, InvertibleLinear, LogisticMixture, Nice,
-    Permutation, RealNvp, Spline, SplineFlow, Transformer, UnboundedAffine, alternating_mask, given,
-    half_mask,
+    ActNorm, Additive, BoundedAffine, ConditionalBijection, Coupling, FlowPlusPlus, Glow, InvertibleLinear,
+    LogisticMixture, Nice, Permutation, RealNvp, Spline, SplineFlow, Transformer, UnboundedAffine,
+    alternating_mask, given, half_mask,
 };
 use pushforward::dfdx::prelude::{Const, TensorCollection, TensorFromVec};
 use pushforward::flow_matching::euler;
-use pushforward::nn::{Mlp, Silu, Tanh};
-use pushforward::tensor::{Dev, Points, Real, Recording, Source, rows};
+use pushforward::nn::{Mlp, Silu, Tanh, parameters, set_parameters};
+use pushforward::tensor::{Dev, PerPoint, Points, Real, Recording, Source, rows};
 
 fn normal_points<const D: usize>() -> Points<D> {
     Source::new(3).normal::<D>(7).unwrap()
@@ -243,4 +246,114 @@ fn a_bijection_works_with_and_without_a_tape() {
     takes(&[affine2(), affine2()]);
     takes(&RealNvp::<2, 2, 4, 4, 2>::new(&Source::new(0)).unwrap());
     takes(&Glow::<2, 2, 4, 4, 2>::new(&mut Source::new(0)).unwrap());
+}
+
+/// Parameters that are larger than at the start of training, so that the maps bend.
+fn bent<M: TensorCollection<Real, Dev>>(mut model: M) -> M {
+    let larger: Vec<Real> = parameters(&model).unwrap().into_iter().map(|p| 1.5 * p).collect();
+    set_parameters(&mut model, &larger).unwrap();
+    model
+}
+
+#[test]
+fn autoregressive_bijections_keep_their_laws() {
+    let source = Source::new(4);
+    let layer = MaskedAutoregressive::<4, 4, 16, 8, 1>::new(&source).unwrap();
+    bijection("autoregressive, bounded affine", &bent(layer), normal_points());
+    let layer =
+        MaskedAutoregressive::<3, 3, 16, 6, 0, Silu, UnboundedAffine, Shuffled<1>>::new(&source).unwrap();
+    bijection("autoregressive, affine, shuffled", &bent(layer), normal_points());
+    let layer = MaskedAutoregressive::<3, 3, 16, 3, 1, Tanh, Additive, Reversed>::new(&source).unwrap();
+    bijection("autoregressive, additive, reversed", &bent(layer), normal_points());
+    let layer = MaskedAutoregressive::<5, 5, 16, 10, 1, Tanh, BoundedAffine, Halves>::new(&source).unwrap();
+    bijection("autoregressive, in halves", &bent(layer), normal_points());
+    let layer = MaskedAutoregressive::<1, 1, 4, 2, 0>::new(&source).unwrap();
+    bijection("autoregressive, 1 coordinate", &bent(layer), normal_points());
+    bijection("MAF, 1 layer", &bent(Maf::<2, 2, 16, 4, 1>::new(&source).unwrap()), normal_points());
+    bijection("MAF", &bent(Maf::<6, 6, 16, 12, 3>::new(&source).unwrap()), normal_points());
+    bijection("autoregressive spline", &spline_autoregressive(), normal_points());
+    let layer = MaskedAutoregressive::<3, 3, 8, 42, 1, Tanh, LogisticMixture<4>>::new(&source).unwrap();
+    bijection("autoregressive mixture", &layer, normal_points());
+    bijection("IAF", &bent(Iaf::<4, 4, 16, 8, 3>::new(&source).unwrap()), normal_points());
+}
+
+fn spline_autoregressive() -> SplineAutoregressive<2, 2, 16, 46, 2> {
+    let model = SplineAutoregressive::<2, 2, 16, 46, 2>::new(&Source::new(4)).unwrap();
+    bent(model)
+}
+
+/// All points have one context: the laws look at points alone and move them.
+#[test]
+fn a_conditional_autoregressive_flow_is_a_bijection_for_each_context() {
+    fn law<M>(name: &str, model: &M)
+    where
+        M: ConditionalBijection<3, 2> + ConditionalBijection<3, 2, Recording> + TensorCollection<Real, Dev>,
+        M: Clone,
+    {
+        let source = Source::new(0);
+        let (x, context) = (normal_points::<3>(), source.points(&[[0.4, -1.1]; 7]).unwrap());
+        bijection(name, &EqualContexts(model), x.clone());
+        let other = source.points(&[[0.4, 1.1]; 7]).unwrap();
+        let [here, there] = [context.clone(), other].map(|c| given(model, c).forward(x.clone()).unwrap().0);
+        for (here, there) in rows(&here).iter().zip(rows(&there)) {
+            assert!((0..3).all(|i| here[i] != there[i]), "{name}: every coordinate depends on the context");
+        }
+        for forward in [true, false] {
+            parameter_gradients(&format!("{name}, forward {forward}"), model.clone(), |model, grads| {
+                everything(&given(model, context.clone()), x.clone(), forward, grads)
+            });
+        }
+    }
+    let source = Source::new(4);
+    law("conditional MAF", &bent(Maf::<3, 5, 6, 6, 2>::new(&source).unwrap()));
+    law("conditional IAF", &bent(Iaf::<3, 5, 6, 6, 2>::new(&source).unwrap()));
+    type Layer = MaskedAutoregressive<3, 5, 6, 6, 0, Silu, BoundedAffine, Shuffled<2>>;
+    law("conditional autoregressive layer", &bent(Layer::new(&source).unwrap()));
+}
+
+/// The same context for every point of a batch of any size.
+struct EqualContexts<'a, M>(&'a M);
+
+impl<M: ConditionalBijection<3, 2>> Bijection<3> for EqualContexts<'_, M> {
+    fn forward(&self, x: Points<3>) -> pushforward::Result<(Points<3>, PerPoint)> {
+        let context = Source::new(0).points(&vec![[0.4, -1.1]; rows(&x).len()])?;
+        given(self.0, context).forward(x)
+    }
+
+    fn inverse(&self, z: Points<3>) -> pushforward::Result<(Points<3>, PerPoint)> {
+        let context = Source::new(0).points(&vec![[0.4, -1.1]; rows(&z).len()])?;
+        given(self.0, context).inverse(z)
+    }
+}
+
+fn both_gradients<const D: usize, M>(name: &str, model: &M)
+where
+    M: TensorCollection<Real, Dev> + Bijection<D, Recording> + Clone,
+{
+    let x = normal_points::<D>();
+    for forward in [true, false] {
+        let name = format!("{name}, forward {forward}");
+        parameter_gradients(&name, model.clone(), |f, grads| everything(f, x.clone(), forward, grads));
+    }
+}
+
+#[test]
+fn every_parameter_of_an_autoregressive_flow_has_its_gradient() {
+    let source = Source::new(4);
+    both_gradients("MAF", &bent(Maf::<3, 3, 5, 6, 2>::new(&source).unwrap()));
+    both_gradients("IAF", &bent(Iaf::<3, 3, 5, 6, 2>::new(&source).unwrap()));
+    let layer =
+        MaskedAutoregressive::<3, 3, 5, 6, 1, Silu, UnboundedAffine, Shuffled<2>>::new(&source).unwrap();
+    both_gradients("autoregressive layer", &bent(layer));
+}
+
+#[test]
+fn autoregressive_densities_integrate_to_one() {
+    let source = Source::new(4);
+    let flow = Flow { bijection: bent(Maf::<2, 2, 16, 4, 3>::new(&source).unwrap()), base: StandardNormal };
+    integrates_to_one("a MAF", &flow, (-15.0, 15.0), 500, 1e-4);
+    let flow = Flow { bijection: bent(Iaf::<2, 2, 16, 4, 3>::new(&source).unwrap()), base: StandardNormal };
+    integrates_to_one("an IAF", &flow, (-15.0, 15.0), 500, 1e-4);
+    let flow = Flow { bijection: spline_autoregressive(), base: StandardNormal };
+    integrates_to_one("an autoregressive spline flow", &flow, (-8.0, 8.0), 500, 1e-4);
 }

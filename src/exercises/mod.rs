@@ -2,6 +2,7 @@
 //!
 //! A check takes the learner's function, value or model, tries it on cases of its own, and answers in words.
 
+pub mod autoregressive;
 pub mod change_of_variables;
 pub mod tensors_and_tapes;
 

@@ -20,7 +20,9 @@ use crate::tensor::{
     check_some,
 };
 use crate::{Error, Result};
-use dfdx::prelude::{HasShape, MeanTo, NoneTape, Tape, Trace, TryAdd};
+use dfdx::prelude::{
+    Device, Dtype, HasShape, MeanTo, ModuleVisitor, NoneTape, Tape, TensorCollection, Trace, TryAdd,
+};
 
 /// A map f that can be undone, with the volume it stretches.
 ///
@@ -98,6 +100,17 @@ impl<const D: usize, T: Tape<Real, Dev>, B: Bijection<D, T>> Bijection<D, T> for
 
     fn inverse(&self, z: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
         self.0.forward(z)
+    }
+}
+
+/// The parameters are those of the map that it holds.
+impl<E: Dtype, V: Device<E>, B: TensorCollection<E, V>> TensorCollection<E, V> for Inverted<B> {
+    type To<E2: Dtype, V2: Device<E2>> = Inverted<B::To<E2, V2>>;
+
+    fn iter_tensors<W: ModuleVisitor<Self, E, V>>(
+        visitor: &mut W,
+    ) -> Result<Option<Self::To<W::E2, W::D2>>, W::Err> {
+        visitor.visit_fields(Self::module("inverted", |m| &m.0, |m| &mut m.0), Inverted)
     }
 }
 

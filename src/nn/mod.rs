@@ -5,6 +5,7 @@ mod context;
 mod dual;
 mod forward_mode;
 mod fused;
+mod masked;
 mod mlp;
 mod parameters;
 mod residual_mlp;
@@ -17,6 +18,7 @@ pub use forward_mode::{
     layer_pushforward, power_series,
 };
 pub use fused::{Kernel, layer};
+pub(crate) use masked::Masks;
 pub use mlp::Mlp;
 pub use parameters::{parameters, set_parameters};
 pub use residual_mlp::ResidualMlp;

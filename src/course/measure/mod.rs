@@ -1,5 +1,6 @@
 //! Times the course's computations, under the names and in the units that the book and the README quote.
 
+mod autoregressive;
 mod coupling;
 mod sampling;
 mod training;
@@ -38,7 +39,7 @@ struct Case {
 
 /// All cases, family by family.
 fn cases() -> impl Iterator<Item = &'static Case> {
-    [training::CASES, sampling::CASES, coupling::CASES].into_iter().flatten()
+    [training::CASES, sampling::CASES, coupling::CASES, autoregressive::CASES].into_iter().flatten()
 }
 
 /// Runs the cases that begin with one of the given words.

@@ -1,0 +1,162 @@
+//! Checks for lesson 03, autoregressive flows.
+
+use super::Verdict;
+
+/// Exercise 3.1: whether a weight is kept, from the degrees of the unit below and of the unit above it, and whether the
+/// layer is the last one.
+///
+/// ```
+/// use pushforward::exercises::autoregressive::masks;
+///
+/// let verdict = masks(|below, above, last| if last { below < above } else { below <= above });
+/// assert!(verdict.is_solved());
+/// ```
+pub fn masks(answer: impl Fn(usize, usize, bool) -> bool) -> Verdict {
+    for features in [2, 4, 5] {
+        let degrees: Vec<usize> = (1..=features).collect();
+        // As few hidden units as there can be: each connection hangs on one path.
+        let hidden = &degrees[..features - 1];
+        for (i, output) in degrees.iter().enumerate() {
+            for (j, input) in degrees.iter().enumerate() {
+                let paths = hidden.iter().flat_map(|first| hidden.iter().map(move |second| (first, second)));
+                let seen = paths.filter(|(first, second)| {
+                    answer(*input, **first, false)
+                        && answer(**first, **second, false)
+                        && answer(**second, *output, true)
+                });
+                let (seen, before) = (seen.count() > 0, j < i);
+                if seen == before {
+                    continue;
+                }
+                let (i, j) = (i + 1, j + 1);
+                return Verdict::not_yet(if !seen {
+                    format!(
+                        "with {features} features, output {i} has lost its connection to feature {j}, which comes before it."
+                    )
+                } else if i == j {
+                    format!(
+                        "with {features} features, output {i} sees feature {i} itself, so the Jacobian's diagonal is not ∂τ/∂x alone."
+                    )
+                } else {
+                    format!("with {features} features, output {i} sees feature {j}, which comes after it.")
+                });
+            }
+        }
+    }
+    Verdict::right(
+        "every output sees what comes before it, and nothing else, through two layers of hidden units.",
+    )
+}
+
+/// The s and t of every feature of the exercise's map, z = x eˢ + t; those of feature i depend on what is before it.
+fn conditioner(x: &[f64]) -> Vec<(f64, f64)> {
+    let before = |i: usize| x.iter().take(i).enumerate();
+    let s = |i: usize| 0.4 * before(i).map(|(j, x)| (x + j as f64).sin()).sum::<f64>();
+    let t = |i: usize| 0.3 + before(i).map(|(j, x)| 0.7 * x / (1.0 + j as f64)).sum::<f64>();
+    (0..x.len()).map(|i| (s(i), t(i))).collect()
+}
+
+/// Exercise 3.2: the point x that z = x eˢ + t sends to z, where (s, t) of feature i come from a conditioner that is asked
+/// with a whole point and looks at the features before i.
+///
+/// ```
+/// use pushforward::exercises::autoregressive::sampling;
+///
+/// let verdict = sampling(|z, conditioner| {
+///     let mut x = z.to_vec();
+///     for i in 0..z.len() {
+///         let (s, t) = conditioner(&x)[i];
+///         x[i] = (z[i] - t) / s.exp();
+///     }
+///     x
+/// });
+/// assert!(verdict.is_solved());
+/// ```
+pub fn sampling(answer: impl Fn(&[f64], &dyn Fn(&[f64]) -> Vec<(f64, f64)>) -> Vec<f64>) -> Verdict {
+    for expected in [&[0.7, -0.4][..], &[1.2, 0.3, -0.8, 0.5], &[-2.0, 1.0, 0.4]] {
+        let forward = |x: &[f64], seen: &[f64]| -> Vec<f64> {
+            conditioner(seen).iter().zip(x).map(|((s, t), x)| x * s.exp() + t).collect()
+        };
+        let z = forward(expected, expected);
+        let found = answer(&z, &conditioner);
+        if found.len() != z.len() {
+            return Verdict::not_yet(format!("for {} numbers there are {} back.", z.len(), found.len()));
+        }
+        let Some(i) = (0..z.len()).find(|i| differs(found[*i], expected[*i])) else { continue };
+        let hint = if !differs(found[i], z[i]) {
+            " That is z itself."
+        } else if (0..z.len()).all(|i| {
+            let (s, t) = conditioner(&z)[i];
+            !differs(found[i], (z[i] - t) / s.exp())
+        }) {
+            " You computed s and t from z. They belong to x, which must be known first: the features before i."
+        } else if !differs(found[0], z[0] * conditioner(&z)[0].0.exp() + conditioner(&z)[0].1) {
+            " That is the map itself: undo it."
+        } else {
+            ""
+        };
+        return Verdict::not_yet(format!(
+            "for z = {}, x{} is {:.4}, found {:.4}.{hint}",
+            list(&z),
+            i + 1,
+            expected[i],
+            found[i]
+        ));
+    }
+    Verdict::right("every point came back, with 2, 3 and 4 features.")
+}
+
+/// Exercise 3.3: the s and t of the second feature that make z = x eˢ + t standard normal, where x is normal with mean 0,
+/// variances 1 and correlation ρ.
+///
+/// ```
+/// use pushforward::exercises::autoregressive::gaussian;
+///
+/// let verdict = gaussian(|rho: f64, x_1: f64| {
+///     let width = (1.0 - rho * rho).sqrt();
+///     (-width.ln(), -rho * x_1 / width)
+/// });
+/// assert!(verdict.is_solved());
+/// ```
+pub fn gaussian(answer: impl Fn(f64, f64) -> (f64, f64)) -> Verdict {
+    for (rho, x_1) in [(0.0, 1.0), (0.6, 1.0), (0.6, -2.0), (-0.9, 0.5)] {
+        let width = (1.0 - f64::powi(rho, 2)).sqrt();
+        let (s, t) = (-width.ln(), -rho * x_1 / width);
+        let (found_s, found_t) = answer(rho, x_1);
+        let place = format!("at ρ = {rho}, x₁ = {x_1}");
+        if differs(found_s, s) {
+            let hint = if !differs(found_s, -s) {
+                " Yours goes from base to data."
+            } else if !differs(found_s, s.exp()) {
+                " That is the scale; s is its logarithm."
+            } else {
+                ""
+            };
+            return Verdict::not_yet(format!("{place}: s = {s:.4}, found {found_s:.4}.{hint}"));
+        }
+        if differs(found_t, t) {
+            let hint = if !differs(found_t, -rho * x_1) {
+                " The mean is taken away after x₂ was stretched: stretch it too."
+            } else if !differs(found_t, -t) {
+                " The sign: the mean is taken away."
+            } else {
+                ""
+            };
+            return Verdict::not_yet(format!("{place}: s is right, t = {t:.4}, found {found_t:.4}.{hint}"));
+        }
+    }
+    Verdict::right(
+        "a Gaussian with any covariance is an autoregressive flow whose networks are straight lines.",
+    )
+}
+
+fn list(numbers: &[f64]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(|number| format!("{number:.3}")).collect();
+    format!("[{}]", numbers.join(", "))
+}
+
+/// Whether a number is off by more than an honest rounding error of double precision; so is NaN.
+fn differs(found: f64, expected: f64) -> bool {
+    let error = (found - expected).abs();
+    error.is_nan() || error > 1e-6 * (1.0 + expected.abs())
+}

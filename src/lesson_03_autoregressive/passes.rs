@@ -1,0 +1,79 @@
+//! One pass from x to z, and as many as there are ranks from z to x.
+
+use super::made::masked;
+use crate::Result;
+use crate::lesson_02_coupling::{Transformer, invert, transform};
+use crate::nn::{Activation, Mlp};
+use crate::tensor::{Dev, PerPoint, Points, Real, check_some, join};
+use dfdx::prelude::{HasShape, PutTape, SplitTape, Tape, TensorFromVec, TryAdd, WithEmptyTape};
+use std::marker::PhantomData;
+
+/// What a network reads beside the D features: I − D numbers for each point.
+pub(super) trait Context<const D: usize, const I: usize> {
+    /// The features and then the context.
+    fn beside<T: Tape<Real, Dev>>(&self, x: Points<D, T>) -> Result<Points<I, T>>;
+}
+
+/// No context.
+pub(super) struct Nothing;
+
+impl<const D: usize> Context<D, D> for Nothing {
+    fn beside<T: Tape<Real, Dev>>(&self, x: Points<D, T>) -> Result<Points<D, T>> {
+        Ok(x)
+    }
+}
+
+impl<const D: usize, const C: usize, const I: usize> Context<D, I> for Points<C> {
+    fn beside<T: Tape<Real, Dev>>(&self, x: Points<D, T>) -> Result<Points<I, T>> {
+        join(x, self.clone())
+    }
+}
+
+/// A layer whose order is a list, so that the layers of a flow can have one type and several orders.
+pub(super) struct Layer<'a, const I: usize, const H: usize, const O: usize, const L: usize, A, F> {
+    pub(super) network: &'a Mlp<I, H, O, L, A>,
+    pub(super) ranks: Vec<usize>,
+    pub(super) transformer: PhantomData<F>,
+}
+
+impl<const I: usize, const H: usize, const O: usize, const L: usize, A, F> Layer<'_, I, H, O, L, A, F>
+where
+    A: Activation,
+    F: Transformer,
+{
+    /// zᵢ = τ(xᵢ; hᵢ(x)), all i at once.
+    pub(super) fn forward<const D: usize, T: Tape<Real, Dev>>(
+        &self,
+        x: Points<D, T>,
+        context: &impl Context<D, I>,
+    ) -> Result<(Points<D, T>, PerPoint<T>)> {
+        check_some("x", x.shape().0)?;
+        let (network, tape) = masked::<D, I, H, O, L, A, T>(self.network, &self.ranks)?;
+        let (x, own) = x.split_tape();
+        let x = x.put_tape(own.merge(tape));
+        let h = network.apply(context.beside(x.with_empty_tape())?)?;
+        transform(F::default(), [true; D], x, h)
+    }
+
+    /// xᵢ = τ⁻¹(zᵢ; hᵢ(x)), rank after rank: when the features of a rank are solved for, those that the network must
+    /// see for them are already x, and it cannot see that the others are still z.
+    pub(super) fn inverse<const D: usize, T: Tape<Real, Dev>>(
+        &self,
+        z: Points<D, T>,
+        context: &impl Context<D, I>,
+    ) -> Result<(Points<D, T>, PerPoint<T>)> {
+        check_some("z", z.shape().0)?;
+        let (network, tape) = masked::<D, I, H, O, L, A, T>(self.network, &self.ranks)?;
+        let (z, own) = z.split_tape();
+        let zeros = vec![0.0; z.shape().0];
+        let mut log_det = z.device().try_tensor_from_vec(zeros, (z.shape().0,))?.put_tape(T::default());
+        let mut x = z.put_tape(own.merge(tape));
+        for rank in 0..=self.ranks.iter().max().copied().unwrap_or_default() {
+            let chosen = std::array::from_fn(|i| self.ranks[i] == rank);
+            let h = network.apply(context.beside(x.with_empty_tape())?)?;
+            let (solved, change) = invert(F::default(), chosen, x, h)?;
+            (x, log_det) = (solved, log_det.try_add(change)?);
+        }
+        Ok((x, log_det))
+    }
+}
