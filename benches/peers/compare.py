@@ -34,6 +34,8 @@ CASES = [
     "dsm_train/w256_silu/b256",
     "sample/w64_selu_fixed/n10000/euler100",
     "sample/w256_silu_fixed/n10000/euler100",
+    "realnvp_train/affine",
+    "realnvp_train/spline",
 ]
 """The word before the first stroke is the peer's program."""
 
