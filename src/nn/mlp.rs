@@ -1,8 +1,8 @@
 //! The multilayer perceptron.
 
 use super::forward_mode::layer_pushforward;
-use super::fused::at_once;
-use super::{Activation, DualPoints, Identity, Pushforward, layer};
+use super::fused::network;
+use super::{Activation, DualPoints, Identity, Pushforward};
 use crate::Result;
 use crate::tensor::{Dev, Points, Real, Source};
 use dfdx::nn::modules::{Linear, Repeated};
@@ -54,14 +54,7 @@ impl<const I: usize, const H: usize, const O: usize, const L: usize, A: Activati
 
     /// y, shape (N, O), for x of shape (N, I).
     pub fn apply<T: Tape<Real, Dev>>(&self, x: Points<I, T>) -> Result<Points<O, T>> {
-        if let Some(y) = at_once::<A, I, H, O, T>(&self.first, &self.hidden.modules, &self.last, &x)? {
-            return Ok(y);
-        }
-        let mut h = layer::<A, I, H, T>(&self.first, x)?;
-        for linear in &self.hidden.modules {
-            h = layer::<A, H, H, T>(linear, h)?;
-        }
-        layer::<Identity, H, O, T>(&self.last, h)
+        network::<A, I, H, O, T>(&self.first, &self.hidden.modules, &self.last, x)
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Problem> {
         return Err(Problem::NoCase { asked: options.cases.join(", "), known });
     }
     if let Some(threads) = options.threads {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build_global();
         pool.map_err(|error| Problem::Threads(error.to_string()))?;
     }
     for case in chosen {

@@ -97,6 +97,33 @@ pub(super) fn add_rows(sum: &mut [f32], rows: &[f32]) {
     );
 }
 
+/// The matrix `from`, with so many columns, as the matrix `to`, with so many rows of `from` as columns.
+pub(super) fn transpose(from: &[f32], columns: usize, to: &mut [f32], rows: usize) {
+    const BLOCK: usize = 16;
+    simd(
+        #[inline(always)]
+        || {
+            let blocks = from.chunks_exact(BLOCK * columns.max(1));
+            let rest = rows - rows % BLOCK;
+            for (k, block) in blocks.enumerate() {
+                let mut lines = block.chunks_exact(columns);
+                let lines: [&[f32]; BLOCK] =
+                    std::array::from_fn(|_| &lines.next().unwrap_or_default()[..columns]);
+                for (column, to) in to.chunks_exact_mut(rows).enumerate() {
+                    for (to, line) in to[k * BLOCK..][..BLOCK].iter_mut().zip(lines) {
+                        *to = line[column];
+                    }
+                }
+            }
+            for row in rest..rows {
+                for column in 0..columns {
+                    to[column * rows + row] = from[row * columns + column];
+                }
+            }
+        },
+    );
+}
+
 /// Runs a loop with the widest vector instructions that this processor has.
 fn simd<R>(f: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(f)

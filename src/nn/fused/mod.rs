@@ -1,4 +1,4 @@
-//! A layer of a network in one operation.
+//! A layer, or a whole multilayer perceptron, in one operation.
 //!
 //! **Formula.** y = f(x Wᵀ + b) with x of shape (N, I), W (O, I), b (O), y (N, O) and f an [`Activation`]. Backwards,
 //! with dz = dy · f′(x Wᵀ + b): dW = dzᵀ x, db = Σₙ dzₙ, dx = dz W.
@@ -9,8 +9,9 @@
 //!   backwards there is one pass for dz and one for each sum.
 //! - The activations are polynomials without branches, compiled for the widest vectors that the processor has, instead
 //!   of calls of the C library, one number at a time.
-//! - Where no tape records, a network's layers are one operation, and each tile of rows goes through all of them at once.
-//! - Products are those of the library gemm. A large batch is split among threads by rows.
+//! - A perceptron's layers are one operation: each tile of rows goes through all of them, and back, while it is in the
+//!   cache, and threads meet twice in a step. They share a large batch by rows.
+//! - Products are those of the library gemm, which is given each factor the way it reads it fastest.
 //! - The code that does the work is not generic: a notebook, whose cells are not optimised, calls what was optimised
 //!   with this crate.
 //!
@@ -30,9 +31,10 @@ mod functions;
 mod kernel;
 #[cfg(not(any(feature = "f64", feature = "cuda")))]
 mod product;
-
 #[cfg(not(any(feature = "f64", feature = "cuda")))]
-use dense::Dense;
+mod share;
+#[cfg(not(any(feature = "f64", feature = "cuda")))]
+mod tape;
 
 /// An activation that a layer computes together with its linear part.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -103,93 +105,48 @@ pub fn layer<A: Activation, const I: usize, const O: usize, T: Tape<Real, Dev>>(
     x: Points<I, T>,
 ) -> Result<Points<O, T>> {
     match A::kernel() {
-        Some(kernel) => fused(kernel, linear, x),
-        None => A::apply(fused(Kernel::Identity, linear, x)?),
+        Some(kernel) => tape::Layers::new(kernel, linear)?.apply(x),
+        None => A::apply(tape::Layers::new(Kernel::Identity, linear)?.apply(x)?),
     }
 }
 
-/// All layers of a network, if they can be one operation: never here.
+/// The layers of a multilayer perceptron, the activation after all but the last.
 #[cfg(any(feature = "f64", feature = "cuda"))]
-pub(super) fn at_once<A: Activation, const I: usize, const H: usize, const O: usize, T: Tape<Real, Dev>>(
-    _: &Linear<I, H, Real, Dev>,
-    _: &[Linear<H, H, Real, Dev>],
-    _: &Linear<H, O, Real, Dev>,
-    _: &Points<I, T>,
-) -> Result<Option<Points<O, T>>> {
-    Ok(None)
-}
-
-/// All layers of a network, if they can be one operation: where no tape records, what lies between them is not kept.
-#[cfg(not(any(feature = "f64", feature = "cuda")))]
-pub(super) fn at_once<A: Activation, const I: usize, const H: usize, const O: usize, T: Tape<Real, Dev>>(
+pub(super) fn network<A: Activation, const I: usize, const H: usize, const O: usize, T: Tape<Real, Dev>>(
     first: &Linear<I, H, Real, Dev>,
     hidden: &[Linear<H, H, Real, Dev>],
     last: &Linear<H, O, Real, Dev>,
-    x: &Points<I, T>,
-) -> Result<Option<Points<O, T>>> {
-    use dfdx::prelude::{Const, HasShape, NoneTape, PutTape, ReshapeTo, TensorFromVec};
-    let (false, Some(kernel)) = (T::OWNS_TAPE, A::kernel()) else { return Ok(None) };
-    let mut layers = vec![Dense::new(kernel, first)?];
-    for linear in hidden {
-        layers.push(Dense::new(kernel, linear)?);
-    }
-    layers.push(Dense::new(Kernel::Identity, last)?);
-    let n = x.shape().0;
-    let mut input = vec![0.0; n * I];
-    x.retaped::<NoneTape>().try_contiguous()?.copy_into(&mut input);
-    let y = Dense::forward_all(&layers, &input, n);
-    Ok(Some(x.device().try_tensor_from_vec(y, (n, Const::<O>))?.put_tape(T::default())))
-}
-
-#[cfg(not(any(feature = "f64", feature = "cuda")))]
-impl Dense {
-    /// A layer with its parameters copied out of their tensors.
-    fn new<const I: usize, const O: usize>(kernel: Kernel, linear: &Linear<I, O, Real, Dev>) -> Result<Self> {
-        use dfdx::prelude::ReshapeTo;
-        let mut dense = Self { inputs: I, outputs: O, kernel, weight: vec![0.0; O * I], bias: vec![0.0; O] };
-        linear.weight.clone().try_contiguous()?.copy_into(&mut dense.weight);
-        linear.bias.clone().try_contiguous()?.copy_into(&mut dense.bias);
-        Ok(dense)
-    }
-}
-
-/// The glue between dfdx's tape and [`Dense`].
-#[cfg(not(any(feature = "f64", feature = "cuda")))]
-fn fused<const I: usize, const O: usize, T: Tape<Real, Dev>>(
-    kernel: Kernel,
-    linear: &Linear<I, O, Real, Dev>,
     x: Points<I, T>,
 ) -> Result<Points<O, T>> {
-    use dfdx::prelude::{Const, HasShape, PutTape, ReshapeTo, SplitTape, TensorFromVec};
-    // Numbers and gradients are read and written as they lie in memory.
-    let (x, tape) = x.try_contiguous()?.split_tape();
-    let (weight, weight_tape) = linear.weight.retaped::<T>().try_contiguous()?.split_tape();
-    let (bias, bias_tape) = linear.bias.retaped::<T>().try_contiguous()?.split_tape();
-    let mut tape = tape.merge(weight_tape).merge(bias_tape);
+    layer_by_layer::<A, I, H, O, T>(first, hidden, last, x)
+}
 
-    let n = x.shape().0;
-    let mut input = vec![0.0; n * I];
-    x.copy_into(&mut input);
-    let mut dense = Dense { inputs: I, outputs: O, kernel, weight: vec![0.0; O * I], bias: vec![0.0; O] };
-    weight.copy_into(&mut dense.weight);
-    bias.copy_into(&mut dense.bias);
+/// The layers of a multilayer perceptron, the activation after all but the last: one operation if the activation has a
+/// kernel.
+#[cfg(not(any(feature = "f64", feature = "cuda")))]
+pub(super) fn network<A: Activation, const I: usize, const H: usize, const O: usize, T: Tape<Real, Dev>>(
+    first: &Linear<I, H, Real, Dev>,
+    hidden: &[Linear<H, H, Real, Dev>],
+    last: &Linear<H, O, Real, Dev>,
+    x: Points<I, T>,
+) -> Result<Points<O, T>> {
+    let Some(kernel) = A::kernel() else { return layer_by_layer::<A, I, H, O, T>(first, hidden, last, x) };
+    let mut layers = tape::Layers::new(kernel, first)?;
+    for linear in hidden {
+        layers = layers.then(kernel, linear)?;
+    }
+    layers.then(Kernel::Identity, last)?.apply(x)
+}
 
-    let (y, saved) = dense.forward(input, n, T::OWNS_TAPE);
-    let y = x.device().try_tensor_from_vec(y, (n, Const::<O>))?;
-    let ghosts = (x.ghost(), weight.ghost(), bias.ghost(), y.ghost());
-    tape.add_backward_op(move |gradients| {
-        let (x, weight, bias, y) = ghosts;
-        // dfdx lends one gradient at a time: the lists are taken out, and put back below.
-        let dy = std::mem::take(&mut **gradients.get_or_alloc_mut(&y)?);
-        let mut dx = std::mem::take(&mut **gradients.get_or_alloc_mut(&x)?);
-        let mut dw = std::mem::take(&mut **gradients.get_or_alloc_mut(&weight)?);
-        let mut db = std::mem::take(&mut **gradients.get_or_alloc_mut(&bias)?);
-        dense.backward(saved, &dy, dense::Sums { x: &mut dx, weight: &mut dw, bias: &mut db });
-        **gradients.get_or_alloc_mut(&y)? = dy;
-        **gradients.get_or_alloc_mut(&x)? = dx;
-        **gradients.get_or_alloc_mut(&weight)? = dw;
-        **gradients.get_or_alloc_mut(&bias)? = db;
-        Ok(())
-    });
-    Ok(y.put_tape(tape))
+fn layer_by_layer<A: Activation, const I: usize, const H: usize, const O: usize, T: Tape<Real, Dev>>(
+    first: &Linear<I, H, Real, Dev>,
+    hidden: &[Linear<H, H, Real, Dev>],
+    last: &Linear<H, O, Real, Dev>,
+    x: Points<I, T>,
+) -> Result<Points<O, T>> {
+    let mut h = layer::<A, I, H, T>(first, x)?;
+    for linear in hidden {
+        h = layer::<A, H, H, T>(linear, h)?;
+    }
+    layer::<super::Identity, H, O, T>(last, h)
 }

@@ -30,6 +30,18 @@ impl<'a> Matrix<'a> {
 /// # Panics
 /// If the sizes do not fit.
 pub(super) fn add_product(c: &mut [f32], a: Matrix, b: Matrix) {
+    multiply(c, a, b, true);
+}
+
+/// c = a b.
+///
+/// # Panics
+/// If the sizes do not fit.
+pub(super) fn product(c: &mut [f32], a: Matrix, b: Matrix) {
+    multiply(c, a, b, false);
+}
+
+fn multiply(c: &mut [f32], a: Matrix, b: Matrix, keep: bool) {
     assert_eq!(a.columns, b.rows, "the columns of one factor are the rows of the other");
     let places = |rows: usize, columns: usize| rows.checked_mul(columns);
     assert_eq!(
@@ -44,6 +56,9 @@ pub(super) fn add_product(c: &mut [f32], a: Matrix, b: Matrix) {
     );
     assert_eq!(Some(c.len()), places(a.rows, b.columns), "as many entries as the product has places");
     if a.entries.is_empty() || b.entries.is_empty() {
+        if !keep {
+            c.fill(0.0);
+        }
         return;
     }
     // The kernels want a result whose columns lie in memory one after the other: that is cᵀ = bᵀ aᵀ.
@@ -63,7 +78,7 @@ pub(super) fn add_product(c: &mut [f32], a: Matrix, b: Matrix) {
             c.as_mut_ptr(),
             result.0,
             result.1,
-            true,
+            keep,
             b.entries.as_ptr(),
             left.0,
             left.1,

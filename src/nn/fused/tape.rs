@@ -1,0 +1,89 @@
+//! The glue between dfdx's tape and plain slices.
+
+use super::Kernel;
+use super::dense::{Dense, Stack, Sums};
+use crate::Result;
+use crate::tensor::{Dev, Gradients, Points, Real};
+use dfdx::nn::modules::Linear;
+use dfdx::prelude::{
+    Const, HasErr, HasShape, PutTape, ReshapeTo, Shape, SplitTape, Tape, Tensor, TensorFromVec,
+};
+
+/// Layers one after the other, from I inputs to O outputs, that are applied as one operation.
+pub(super) struct Layers<const I: usize, const O: usize, T> {
+    stack: Vec<Dense>,
+    /// The weight and the bias of each layer.
+    gradients: Vec<[Borrow; 2]>,
+    tape: T,
+}
+
+/// Lends the gradient of one tensor.
+type Borrow = Box<dyn Fn(&mut Gradients) -> std::result::Result<&mut Vec<Real>, <Dev as HasErr>::Err>>;
+
+impl<const I: usize, const O: usize, T: Tape<Real, Dev>> Layers<I, O, T> {
+    /// One layer.
+    pub(super) fn new(kernel: Kernel, linear: &Linear<I, O, Real, Dev>) -> Result<Self> {
+        Self { stack: Vec::new(), gradients: Vec::new(), tape: T::default() }.add(kernel, linear)
+    }
+
+    /// These layers, and another one after them.
+    pub(super) fn then<const P: usize>(
+        self,
+        kernel: Kernel,
+        linear: &Linear<O, P, Real, Dev>,
+    ) -> Result<Layers<I, P, T>> {
+        Layers { stack: self.stack, gradients: self.gradients, tape: self.tape }.add(kernel, linear)
+    }
+
+    fn add<const H: usize>(mut self, kernel: Kernel, linear: &Linear<H, O, Real, Dev>) -> Result<Self> {
+        // Numbers and gradients are read and written as they lie in memory.
+        let (weight, weight_tape) = linear.weight.retaped::<T>().try_contiguous()?.split_tape();
+        let (bias, bias_tape) = linear.bias.retaped::<T>().try_contiguous()?.split_tape();
+        self.tape = self.tape.merge(weight_tape).merge(bias_tape);
+        self.stack.push(Dense::new(kernel, H, entries(&weight), entries(&bias)));
+        self.gradients.push([borrow(&weight), borrow(&bias)]);
+        Ok(self)
+    }
+
+    /// y, shape (N, O), for x of shape (N, I).
+    pub(super) fn apply(self, x: Points<I, T>) -> Result<Points<O, T>> {
+        let (x, tape) = x.try_contiguous()?.split_tape();
+        let mut tape = tape.merge(self.tape);
+        let n = x.shape().0;
+        let stack = Stack::new(self.stack);
+        let (y, saved) = stack.forward(&entries(&x), n, T::OWNS_TAPE);
+        let y = x.device().try_tensor_from_vec(y, (n, Const::<O>))?;
+        let (dx, dy, parameters) = (borrow(&x), borrow(&y), self.gradients);
+        tape.add_backward_op(move |gradients| {
+            // dfdx lends one gradient at a time: the lists are taken out, and put back below.
+            let mut own_dx = std::mem::take(dx(gradients)?);
+            let own_dy = std::mem::take(dy(gradients)?);
+            let mut sums = Vec::new();
+            for [weight, bias] in &parameters {
+                let weight = std::mem::take(weight(gradients)?);
+                sums.push(Sums { weight, bias: std::mem::take(bias(gradients)?) });
+            }
+            stack.backward(saved, &own_dy, &mut own_dx, &mut sums);
+            *dx(gradients)? = own_dx;
+            *dy(gradients)? = own_dy;
+            for ([weight, bias], sums) in parameters.iter().zip(sums) {
+                *weight(gradients)? = sums.weight;
+                *bias(gradients)? = sums.bias;
+            }
+            Ok(())
+        });
+        Ok(y.put_tape(tape))
+    }
+}
+
+fn borrow<S: Shape>(tensor: &Tensor<S, Real, Dev>) -> Borrow {
+    let ghost = tensor.ghost();
+    Box::new(move |gradients| Ok(&mut **gradients.get_or_alloc_mut(&ghost)?))
+}
+
+/// A copy of the numbers of a tensor that lie in memory without gaps.
+fn entries<S: Shape>(tensor: &Tensor<S, Real, Dev>) -> Vec<Real> {
+    let mut entries = vec![0.0; tensor.shape().num_elements()];
+    tensor.copy_into(&mut entries);
+    entries
+}
