@@ -3,6 +3,7 @@
 //! A check takes the learner's function, value or model, tries it on cases of its own, and answers in words.
 
 pub mod change_of_variables;
+pub mod coupling;
 pub mod tensors_and_tapes;
 
 use std::fmt;
