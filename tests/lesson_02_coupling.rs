@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::useless_conversion)]
 
 mod common;
+#[path = "lesson_02_coupling/exercises.rs"]
+mod exercises;
 
 use common::laws::{DIFFERENCE, close};
 use common::stirred;
