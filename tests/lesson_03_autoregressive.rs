@@ -9,7 +9,9 @@ use pushforward::autoregressive::{
     SplineAutoregressive,
 };
 use pushforward::change_of_variables::{Bijection, Density, Flow, StandardNormal, negative_log_likelihood};
-use pushforward::coupling::{BoundedAffine, Coupling, UnboundedAffine, half_mask, invert};
+use pushforward::coupling::{
+    BoundedAffine, ConditionalBijection, Coupling, UnboundedAffine, half_mask, invert,
+};
 use pushforward::data::{Table, iris};
 use pushforward::dfdx::prelude::{Backward, SumTo, TensorCollection, ToDtype, Trace};
 use pushforward::exercises::autoregressive as exercises;
@@ -156,6 +158,49 @@ fn a_coupling_layer_is_an_autoregressive_layer_of_two_ranks() {
         }
         for (expected, found) in values(&log_det).into_iter().zip(values(&found_log_det)) {
             close("log|det|", expected.into(), found.into(), ROUNDING);
+        }
+    }
+}
+
+/// In one layer the first feature is told of no other. The second takes them in the reverse order.
+#[test]
+fn in_two_layers_every_feature_is_told_of_every_other() {
+    let sees = |f: &dyn Bijection<4>, i: usize, j: usize| {
+        let x = [0.3, -0.8, 0.5, 1.1];
+        let mut moved = x;
+        moved[j] += 0.5;
+        let z = rows(&f.forward(Source::new(0).points(&[x, moved]).unwrap()).unwrap().0);
+        z[0][i] != z[1][i]
+    };
+    let source = Source::new(3);
+    let one = scaled(Maf::<4, 4, 16, 8, 1>::new(&source).unwrap(), 2.0);
+    let two = scaled(Maf::<4, 4, 16, 8, 2>::new(&source).unwrap(), 2.0);
+    for (i, j) in (0..4).flat_map(|i| (0..4).map(move |j| (i, j))) {
+        assert_eq!(sees(&one, i, j), j <= i, "one layer, z{i} and x{j}");
+        assert!(sees(&two, i, j), "two layers, z{i} and x{j}");
+    }
+}
+
+/// A batch has a context for each point: it gives what each point gives alone.
+#[test]
+fn every_point_is_told_its_own_context_in_both_directions() {
+    let mut source = Source::new(3);
+    let maf = scaled(Maf::<3, 5, 16, 6, 2>::new(&source).unwrap(), 2.0);
+    let (x, context) = (source.normal::<3>(5).unwrap(), source.normal::<2>(5).unwrap());
+    for forward in [true, false] {
+        let f = |x: &Points<3>, context: &Points<2>| {
+            let (x, f) = (x.clone(), &maf);
+            let (z, log_det) =
+                if forward { f.forward_given(x, context) } else { f.inverse_given(x, context) }.unwrap();
+            (rows(&z), values(&log_det))
+        };
+        let (z, log_det) = f(&x, &context);
+        for (n, (x, c)) in rows(&x).into_iter().zip(rows(&context)).enumerate() {
+            let (alone, alone_log_det) = f(&source.points(&[x]).unwrap(), &source.points(&[c]).unwrap());
+            for i in 0..3 {
+                close(&format!("point {n}"), alone[0][i].into(), z[n][i].into(), ROUNDING);
+            }
+            close(&format!("log|det| of point {n}"), alone_log_det[0].into(), log_det[n].into(), ROUNDING);
         }
     }
 }
