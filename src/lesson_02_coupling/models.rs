@@ -68,7 +68,7 @@ pub type RealNvp<const D: usize, const I: usize, const H: usize, const O: usize,
 pub type SplineFlow<const D: usize, const I: usize, const H: usize, const O: usize, const K: usize> =
     CouplingFlow<D, I, H, O, 1, K, Relu, Spline<8, 5>>;
 
-/// K additive coupling layers, which keep volume: log |det| = 0. With a [`Nice`] scale after them they are NICE.
+/// K additive coupling layers, which keep volume: log |det| = 0. With a [`Nice`](super::Nice) scale after them they are NICE.
 pub type AdditiveFlow<const D: usize, const I: usize, const H: usize, const K: usize> =
     CouplingFlow<D, I, H, D, 1, K, Relu, Additive>;
 

@@ -4,7 +4,7 @@ use super::Transformer;
 use super::rows::{Direction, Rows};
 use crate::Result;
 use crate::tensor::{Dev, PerPoint, Points, Real, check_same_batch, check_some};
-use dfdx::prelude::{Const, HasShape, PutTape, SplitTape, Tape, TensorFromVec};
+use dfdx::prelude::{Const, HasShape, Tape, TensorFromVec};
 
 /// yᵢ = τ(xᵢ; hᵢ) for the chosen features i of every point and yᵢ = xᵢ for the others, shape (N, D), and
 /// log |det| = Σ log ∂yᵢ/∂xᵢ over the chosen ones, shape (N,).
@@ -81,7 +81,7 @@ fn on_tape<const D: usize, const O: usize, T: Tape<Real, Dev>>(
     x: Points<D, T>,
     h: Points<O, T>,
 ) -> Result<(Points<D, T>, PerPoint<T>)> {
-    use dfdx::prelude::ReshapeTo;
+    use dfdx::prelude::{PutTape, ReshapeTo, SplitTape};
     let n = x.shape().0;
     let (x, tape) = x.try_contiguous()?.split_tape();
     let (h, h_tape) = h.try_contiguous()?.split_tape();

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 /// any function of the other numbers, and the map can still be undone (the words are those of Papamakarios et al. 2019,
 /// arXiv:1912.02762, section 3.1).
 ///
-/// [`transform`](super::transform) and [`invert`](super::invert) apply one to the features of a batch of points.
+/// [`transform`](fn@super::transform) and [`invert`](super::invert) apply one to the features of a batch of points.
 ///
 /// ```
 /// use pushforward::coupling::{Transformer, UnboundedAffine};

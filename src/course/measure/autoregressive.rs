@@ -31,8 +31,8 @@ fn iaf<const D: usize, const O: usize>(seed: u64) -> Result<Vec<Figure>> {
 fn costs<const D: usize>(flow: &(impl Density<D> + Sample<D>), source: &mut Source) -> Result<Vec<Figure>> {
     const POINTS: usize = 1000;
     let x = source.normal::<D>(POINTS)?;
-    let score = milliseconds(|| Ok(drop(flow.log_prob(x.clone())?)))?;
-    let sample = milliseconds(|| Ok(drop(flow.sample(POINTS, source)?)))?;
+    let score = milliseconds(|| flow.log_prob(x.clone()).map(drop))?;
+    let sample = milliseconds(|| flow.sample(POINTS, source).map(drop))?;
     Ok(vec![
         Figure { metric: "score", value: score, unit: "ms" },
         Figure { metric: "sample", value: sample, unit: "ms" },
