@@ -18,7 +18,7 @@ use pushforward::coupling::{
 };
 use pushforward::data::{Sample, TwoMoons};
 use pushforward::dfdx::prelude::{Axis, Backward, MeanTo, SumTo, TensorCollection, Trace, TryAdd, TryMul};
-use pushforward::nn::{Relu, set_parameters};
+use pushforward::nn::{Relu, parameters, set_parameters};
 use pushforward::tensor::{Dev, Gradients, Points, Real, Recording, Source, rows, values};
 use pushforward::train::{Progress, Training, load, save, train};
 
@@ -498,4 +498,123 @@ fn training_makes_a_mixture_flow_fit_and_its_components_differ() {
     .losses;
     let last = losses[130..].iter().map(|loss| f64::from(*loss)).sum::<f64>() / 20.0;
     assert!(last < 1.5, "the best Gaussian has 1.9 nats, the moons 1.0: found {last}");
+}
+
+#[test]
+fn a_near_point_is_not_refused_because_another_one_is_far() {
+    let source = Source::new(13);
+    let model = stirred(RealNvp::<2, 2, 16, 4, 8>::new(&source).unwrap(), 0.3);
+    let far = [100.0, 100.0];
+    let far_z = rows(&model.forward(source.points(&[far]).unwrap()).unwrap().0)[0];
+    for x in rows(&Source::new(113).normal::<2>(200).unwrap()) {
+        let (z, _) = model.forward(source.points(&[x]).unwrap()).unwrap();
+        let alone = model.inverse(z.clone());
+        let both = model.inverse(source.points(&[rows(&z)[0], far_z]).unwrap());
+        assert_eq!(alone.is_ok(), both.is_ok(), "{x:?}: {:?}", both.err());
+        assert!(model.forward(source.points(&[x, far]).unwrap()).is_ok(), "{x:?}");
+    }
+}
+
+#[test]
+fn an_inverse_that_overflows_is_refused() {
+    let source = Source::new(0);
+    let large = Real::MAX.sqrt();
+    let linear = InvertibleLinear::new(&source, [[1.0 / large, 0.0], [0.0, 1.0]]).unwrap();
+    let z = source.points(&[[4.0 * large, 1.0]]).unwrap();
+    assert!(matches!(linear.inverse(z), Err(Error::Saturated { feature: 0, .. })));
+    let mut norm = ActNorm::<1>::new(&source).unwrap();
+    set_parameters(&mut norm, &[-large.ln(), 0.0]).unwrap();
+    let error = norm.inverse(source.points(&[[4.0 * large]]).unwrap()).unwrap_err();
+    assert!(matches!(error, Error::Saturated { feature: 0, .. }), "{error}");
+}
+
+#[test]
+fn a_tensor_that_is_both_points_and_parameters_has_both_gradients() {
+    let x = Source::new(0).points(&[[1.0, 2.0]]).unwrap();
+    let traced = || x.clone().traced(Gradients::leaky());
+    let (y, _) = transform(Additive, [true, false], traced(), traced()).unwrap();
+    assert_eq!(rows(&y), [[2.0, 2.0]]);
+    let gradients = y.sum::<(usize,), Axis<1>>().sum().backward();
+    assert_eq!(gradients.get(&x).as_vec(), [2.0, 1.0]);
+}
+
+#[test]
+fn a_mask_of_other_numbers_than_0_and_1_still_keeps_or_transforms() {
+    let source = Source::new(0);
+    let mut layer: Coupling<2, 2, 8, 4, 1, Relu, BoundedAffine> =
+        stirred(Coupling::new(&source, [true, false]).unwrap(), 0.5);
+    let mut numbers = parameters(&layer).unwrap();
+    numbers[..2].copy_from_slice(&[0.7, 0.4]);
+    set_parameters(&mut layer, &numbers).unwrap();
+    let x = source.points(&[[1.0, 2.0]]).unwrap();
+    let (back, _) = layer.inverse(layer.forward(x).unwrap().0).unwrap();
+    close("the transformed feature", 2.0, rows(&back)[0][1].into(), ROUND_TRIP);
+}
+
+/// With parameters of this size a bin is a step: nearly flat, and then steep.
+#[test]
+fn a_map_with_steps_is_undone_or_refused() {
+    let mut source = Source::new(0);
+    for h in rows(&source.normal::<23>(2000).unwrap()) {
+        let h = h.map(|h| 300.0 * h);
+        let x = source.normal::<1>(1).unwrap().try_mul(2.0).unwrap();
+        let h = || source.points(&[h]).unwrap();
+        let (y, _) = transform(Spline::<8, 5>, [true], x.clone(), h()).unwrap();
+        if let Ok((back, _)) = invert(Spline::<8, 5>, [true], y, h()) {
+            close("x", rows(&x)[0][0].into(), rows(&back)[0][0].into(), 2.0 * ROUND_TRIP);
+        }
+    }
+}
+
+#[test]
+fn a_linear_map_and_a_normalization_that_lose_x_are_refused() {
+    let source = Source::new(0);
+    let linear = InvertibleLinear::new(&source, [[1.0, 1.0], [1.0, 1.0 + 8.0 * Real::EPSILON]]).unwrap();
+    let error = linear.inverse(source.points(&[[1.0, 2.0]]).unwrap()).unwrap_err();
+    assert!(matches!(error, Error::Saturated { point: 0, .. }), "{error}");
+    let mut norm = ActNorm::<1>::new(&source).unwrap();
+    set_parameters(&mut norm, &[-30.0, 5.0]).unwrap();
+    let error = norm.inverse(source.points(&[[5.0]]).unwrap()).unwrap_err();
+    assert!(matches!(error, Error::Saturated { point: 0, feature: 0, .. }), "{error}");
+}
+
+/// Which features move when the biases at the end of a layer's conditioner, which are its last numbers, do.
+fn transformed<const O: usize, M>(layer: &M) -> [bool; 3]
+where
+    M: Bijection<3> + TensorCollection<Real, Dev> + Clone,
+{
+    let x = Source::new(0).points(&[[0.3, -0.7, 1.1]]).unwrap();
+    let mut other = layer.clone();
+    let mut numbers = parameters(&other).unwrap();
+    let biases = numbers.len() - O;
+    numbers[biases..].iter_mut().for_each(|bias| *bias += 1.0);
+    set_parameters(&mut other, &numbers).unwrap();
+    let [before, after] = [layer, &other].map(|layer| rows(&layer.forward(x.clone()).unwrap().0)[0]);
+    std::array::from_fn(|i| before[i] != after[i])
+}
+
+#[test]
+fn what_a_layer_keeps_the_next_one_transforms() {
+    let mut source = Source::new(0);
+    let real_nvp = RealNvp::<3, 3, 8, 6, 3>::new(&source).unwrap();
+    let found: Vec<_> = real_nvp.layers().iter().map(transformed::<6, _>).collect();
+    assert_eq!(found, [[false, true, false], [true, false, true], [false, true, false]]);
+    let glow = Glow::<3, 3, 8, 6, 3>::new(&mut source).unwrap();
+    let found: Vec<_> = glow.steps().iter().map(transformed::<6, _>).collect();
+    assert_eq!(found, [[false, false, true], [true, true, false], [false, false, true]]);
+}
+
+/// An exchange of two rows undoes itself; rows that go round do not.
+#[test]
+fn a_linear_map_whose_pivots_go_round_is_its_matrix() {
+    let source = Source::new(0);
+    let matrix = [[0.0, 2.0, 0.5], [0.5, 0.0, 3.0], [4.0, 1.0, 0.0]];
+    let linear = InvertibleLinear::new(&source, matrix).unwrap();
+    let units = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+    let columns = rows(&linear.forward(source.points(&units).unwrap()).unwrap().0);
+    for i in 0..3 {
+        for j in 0..3 {
+            close("an entry", f64::from(matrix[i][j]), columns[j][i].into(), 1e-6);
+        }
+    }
 }

@@ -23,6 +23,8 @@ const BESIDE: Real = 0.1 * TOLERANCE;
 /// How far beside x that point lies, and how far its z is moved, relative to 1 + their size: a few roundings.
 const NUDGE: Real = 2.0 * Real::EPSILON;
 
+/// Only points that are far are looked at, so that a near one does not depend on who is beside it.
+///
 /// x = f⁻¹(z) and log |det|, by `inverse`; [`Error::Saturated`] where x or z is far and what was rounded on the way may have
 /// lost it.
 ///
@@ -41,15 +43,17 @@ pub(crate) fn undo<const D: usize, T: Tape<Real, Dev>>(
     };
     let (x, log_det) = inverse(z)?;
     let found = entries(&x);
-    if !beyond(FAR, &given) && !beyond(FAR, &found) {
+    let far: Vec<bool> = beyond(FAR, D, &given).zip(beyond(FAR, D, &found)).map(|(z, x)| z || x).collect();
+    if !far.contains(&true) {
         return Ok((x, log_det));
     }
-    let mut moved = first_moved(&given, &entries(&forward(tensor(found.clone())?)?), TOLERANCE);
+    let mut moved = first_moved(&far, D, &given, &entries(&forward(tensor(found.clone())?)?), TOLERANCE);
     for nudge in [NUDGE, -NUDGE, 3.0 * NUDGE, -3.0 * NUDGE] {
-        let beside = nudged(&found, D, nudge);
+        let beside = only(&far, D, nudged(&found, D, nudge), &found);
         let there = entries(&forward(tensor(beside.clone())?)?);
-        let and_back = entries(&solve(tensor(nudged(&there, D, nudge))?)?);
-        moved = moved.or_else(|| first_moved(&beside, &and_back, BESIDE));
+        // A near point goes the way that it has gone already.
+        let and_back = entries(&solve(tensor(only(&far, D, nudged(&there, D, nudge), &given))?)?);
+        moved = moved.or_else(|| first_moved(&far, D, &beside, &and_back, BESIDE));
     }
     match moved {
         None => Ok((x, log_det)),
@@ -66,11 +70,15 @@ pub(crate) fn go<const D: usize, T: Tape<Real, Dev>>(
 ) -> Result<(Points<D, T>, PerPoint<T>)> {
     let given = if T::OWNS_TAPE { Vec::new() } else { entries(&x) };
     let (z, log_det) = forward(x)?;
-    if !beyond(VERY_FAR, &given) {
+    let far: Vec<bool> = beyond(VERY_FAR, D, &given).collect();
+    if !far.contains(&true) {
         return Ok((z, log_det));
     }
-    let back = entries(&solve(z.retaped())?);
-    match first_moved(&given, &back, TOLERANCE) {
+    // A near point is not looked at, and 0, in the middle of the base, stands in for it.
+    let there = entries(&z);
+    let there = only(&far, D, there.clone(), &vec![0.0; there.len()]);
+    let back = entries(&solve(z.device().try_tensor_from_vec(there, (far.len(), Const::<D>))?)?);
+    match first_moved(&far, D, &given, &back, TOLERANCE) {
         None => Ok((z, log_det)),
         Some(place) => Err(lost("a flow", D, place, given[place])),
     }
@@ -80,8 +88,16 @@ fn lost(what: &'static str, features: usize, place: usize, value: Real) -> Error
     Error::Saturated { what, point: place / features, feature: place % features, value }
 }
 
-fn beyond(bound: Real, values: &[Real]) -> bool {
-    values.iter().any(|value| value.abs() > bound)
+/// For each point whether one of its coordinates is beyond a bound.
+fn beyond(bound: Real, features: usize, values: &[Real]) -> impl Iterator<Item = bool> {
+    values.chunks_exact(features).map(move |point| point.iter().any(|value| value.abs() > bound))
+}
+
+/// The coordinates of the far points, and `others` for those of the near ones.
+fn only(far: &[bool], features: usize, mut x: Vec<Real>, others: &[Real]) -> Vec<Real> {
+    let points = x.chunks_exact_mut(features).zip(others.chunks_exact(features)).zip(far);
+    points.filter(|(_, far)| !**far).for_each(|((x, others), _)| x.copy_from_slice(others));
+    x
 }
 
 /// Every feature moved by another amount.
@@ -90,8 +106,8 @@ fn nudged(x: &[Real], features: usize, nudge: Real) -> Vec<Real> {
     x.iter().enumerate().map(|(place, x)| x + nudge * amount(place % features) * (1.0 + x.abs())).collect()
 }
 
-/// The first number that is not what it was; NaN is not.
-fn first_moved(x: &[Real], again: &[Real], tolerance: Real) -> Option<usize> {
+/// The first number of a far point that is not what it was; NaN is not.
+fn first_moved(far: &[bool], features: usize, x: &[Real], again: &[Real], tolerance: Real) -> Option<usize> {
     let stayed = |(x, again): (&Real, &Real)| (x - again).abs() <= tolerance * (1.0 + x.abs());
-    x.iter().zip(again).position(|pair| !stayed(pair))
+    x.iter().zip(again).enumerate().position(|(place, pair)| far[place / features] && !stayed(pair))
 }

@@ -97,7 +97,9 @@ where
     /// b ⊙ x.
     fn kept<T: Tape<Real, Dev>>(&self, x: &Points<D, T>) -> Result<Points<D, T>> {
         check_some("the batch of points", x.shape().0)?;
-        let mask = self.mask.clone().try_broadcast_like(x.shape())?;
+        // What is chosen is not kept, also where a file held other numbers than 0 and 1.
+        let mask = self.chosen().map(|chosen| if chosen { 0.0 } else { 1.0 });
+        let mask = x.device().try_tensor(mask)?.try_broadcast_like(x.shape())?;
         Ok(x.with_empty_tape().try_mul(mask)?)
     }
 

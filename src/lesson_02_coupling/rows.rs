@@ -35,9 +35,9 @@ pub(super) enum Direction {
 /// How far the inverse may be from x, relative to 1 + |x|.
 const TOLERANCE: Real = if size_of::<Real>() == 4 { 1e-4 } else { 1e-10 };
 
-/// Whether a doubt about x is within what an inverse may be off. It is not where one of the numbers is NaN.
+/// Whether a doubt about x is within what an inverse may be off. It is not where one of the numbers is NaN, or x infinite.
 pub(super) fn is_certain(x: Real, doubt: Real) -> bool {
-    doubt <= TOLERANCE * (1.0 + x.abs())
+    x.is_finite() && doubt <= TOLERANCE * (1.0 + x.abs())
 }
 
 /// So many parameters are worth a thread.
@@ -129,7 +129,14 @@ impl Rows {
         }
         // What is left over, and what is lost where y is rounded, moves x by this divided by the slope.
         let doubt = (y - given).abs() + 0.5 * Real::EPSILON * given.abs();
-        is_certain(x, doubt / log_slope.exp()).then_some((x, sign * log_slope))
+        (is_certain(x, doubt / log_slope.exp()) && self.tells(x, given, h)).then_some((x, sign * log_slope))
+    }
+
+    /// Whether y = τ(x) tells x: numbers further from it than an inverse may be off are below y or above. The slope at x says
+    /// little where the map is flat on one side of it and steep on the other.
+    fn tells(&self, x: Real, y: Real, h: &[Real]) -> bool {
+        let reach = TOLERANCE * (1.0 + x.abs());
+        self.transformer.forward(x - reach, h).0 < y && y < self.transformer.forward(x + reach, h).0
     }
 
     fn refusal(&self, direction: Direction, [point, feature]: [usize; 2], value: Real, h: &[Real]) -> Error {

@@ -102,11 +102,19 @@ fn on_tape<const D: usize, const O: usize, T: Tape<Real, Dev>>(
         let dl = std::mem::take(&mut **gradients.get_or_alloc_mut(&log_det)?);
         let mut dx = std::mem::take(&mut **gradients.get_or_alloc_mut(&x)?);
         let mut dh = std::mem::take(&mut **gradients.get_or_alloc_mut(&h)?);
+        // Where x and h are one tensor, its list is taken already.
+        let is_one = dh.len() < parameters.len();
+        dh.resize(parameters.len(), 0.0);
         rows.add_gradient(direction, (&at, &parameters), (&dy, &dl), (&mut dx, &mut dh));
         **gradients.get_or_alloc_mut(&y)? = dy;
         **gradients.get_or_alloc_mut(&log_det)? = dl;
         **gradients.get_or_alloc_mut(&x)? = dx;
-        **gradients.get_or_alloc_mut(&h)? = dh;
+        let of_h = &mut **gradients.get_or_alloc_mut(&h)?;
+        if is_one {
+            of_h.iter_mut().zip(dh).for_each(|(sum, dh)| *sum += dh);
+        } else {
+            *of_h = dh;
+        }
         Ok(())
     });
     Ok((y.put_tape(tape), log_det.put_tape(T::default())))
