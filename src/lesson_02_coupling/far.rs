@@ -23,13 +23,12 @@ const BESIDE: Real = 0.1 * TOLERANCE;
 /// How far beside x that point lies, and how far its z is moved, relative to 1 + their size: a few roundings.
 const NUDGE: Real = 2.0 * Real::EPSILON;
 
-/// Only points that are far are looked at, so that a near one does not depend on who is beside it.
-///
 /// x = f⁻¹(z) and log |det|, by `inverse`; [`Error::Saturated`] where x or z is far and what was rounded on the way may have
 /// lost it.
 ///
 /// Where a point is far, x is sent to z again, and four points beside it to their z, which are moved by a few roundings,
-/// and back: nine more passes, which points near the data do not need.
+/// and back: nine more passes, which points near the data do not need. Only points that are far are compared, so that a near
+/// one does not depend on who is beside it.
 pub(crate) fn undo<const D: usize, T: Tape<Real, Dev>>(
     z: Points<D, T>,
     inverse: impl FnOnce(Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)>,

@@ -13,6 +13,8 @@ use dfdx::prelude::{Const, HasShape, Tape, TensorFromVec};
 /// feature that is not chosen are not read, and their gradient is exactly 0. The scalar maps run on the CPU, also with
 /// the feature `cuda`.
 ///
+/// The tape goes with y: a loss must contain it, one of log |det| alone has no gradient.
+///
 /// Errors: [`Error::NotFinite`](crate::Error::NotFinite) for x or h of a chosen feature,
 /// [`Error::Saturated`](crate::Error::Saturated) where y or log ∂y/∂x is not finite,
 /// [`Error::BatchMismatch`](crate::Error::BatchMismatch).
