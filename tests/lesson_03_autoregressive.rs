@@ -447,13 +447,3 @@ fn the_check_of_the_gaussian_rejects_the_generating_direction_and_a_scale_withou
     assert!(!scale.is_solved() && scale.to_string().contains("logarithm"), "{scale}");
     assert!(!exercises::gaussian(|rho, x| (right(rho, x).0, -rho * x)).is_solved());
 }
-
-#[test]
-fn in_two_layers_every_feature_is_told_of_every_other() {
-    let source = Source::new(0);
-    let x = source.points(&[[0.3, -0.7, 1.1], [0.3, 0.4, 1.1], [0.3, -0.7, 0.2]]).unwrap();
-    let one = rows(&Maf::<3, 3, 16, 6, 1>::new(&source).unwrap().forward(x.clone()).unwrap().0);
-    assert!(one.iter().all(|z| z[0] == one[0][0]), "a layer tells the first feature nothing");
-    let two = rows(&Maf::<3, 3, 16, 6, 2>::new(&source).unwrap().forward(x).unwrap().0);
-    assert!(two[1][0] != two[0][0] && two[2][0] != two[0][0], "{two:?}");
-}
