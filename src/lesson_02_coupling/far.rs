@@ -3,6 +3,7 @@
 //! A rounding of a large coordinate moves the parameters of every map after it, so a point may be lost although no map is
 //! too flat or too steep.
 
+use super::rows::TOLERANCE;
 use crate::tensor::{Dev, PerPoint, Points, Real, entries};
 use crate::{Error, Result};
 use dfdx::prelude::{Const, HasShape, NoneTape, Tape, TensorFromVec};
@@ -13,9 +14,6 @@ const FAR: Real = 8.0;
 /// Beyond this, nothing but the way back tells whether z belongs to x. Nearer, a density that is a little off is better than
 /// none: it is small.
 const VERY_FAR: Real = 64.0;
-
-/// How far x may be from where it should be, relative to 1 + |x|.
-const TOLERANCE: Real = if size_of::<Real>() == 4 { 1e-4 } else { 1e-10 };
 
 /// How far a point beside x may be when it went to z and back: roundings differ from point to point, so less is allowed.
 const BESIDE: Real = 0.1 * TOLERANCE;

@@ -33,7 +33,7 @@ pub(super) enum Direction {
 }
 
 /// How far the inverse may be from x, relative to 1 + |x|.
-const TOLERANCE: Real = if size_of::<Real>() == 4 { 1e-4 } else { 1e-10 };
+pub(super) const TOLERANCE: Real = if size_of::<Real>() == 4 { 1e-4 } else { 1e-10 };
 
 /// Whether a doubt about x is within what an inverse may be off. It is not where one of the numbers is NaN, or x infinite.
 pub(super) fn is_certain(x: Real, doubt: Real) -> bool {

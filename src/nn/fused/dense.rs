@@ -41,7 +41,6 @@ pub(super) struct Saved {
 }
 
 /// The gradients of a layer's parameters.
-#[derive(Default)]
 pub(super) struct Sums {
     pub(super) weight: Vec<f32>,
     pub(super) bias: Vec<f32>,

@@ -40,7 +40,7 @@ impl<const I: usize, const O: usize, T: Tape<Real, Dev>> Layers<I, O, T> {
         let (weight, weight_tape) = linear.weight.retaped::<T>().try_contiguous()?.split_tape();
         let (bias, bias_tape) = linear.bias.retaped::<T>().try_contiguous()?.split_tape();
         self.tape = self.tape.merge(weight_tape).merge(bias_tape);
-        self.stack.push(Dense::new(kernel, H, entries(&weight), entries(&bias)));
+        self.stack.push(Dense::new(kernel, H, copied(&weight), copied(&bias)));
         self.gradients.push([borrow(&weight), borrow(&bias)]);
         Ok(self)
     }
@@ -51,7 +51,7 @@ impl<const I: usize, const O: usize, T: Tape<Real, Dev>> Layers<I, O, T> {
         let mut tape = tape.merge(self.tape);
         let n = x.shape().0;
         let stack = Stack::new(self.stack);
-        let (y, saved) = stack.forward(&entries(&x), n, T::OWNS_TAPE);
+        let (y, saved) = stack.forward(&copied(&x), n, T::OWNS_TAPE);
         let y = x.device().try_tensor_from_vec(y, (n, Const::<O>))?;
         let (dx, dy, parameters) = (borrow(&x), borrow(&y), self.gradients);
         tape.add_backward_op(move |gradients| {
@@ -81,9 +81,9 @@ fn borrow<S: Shape>(tensor: &Tensor<S, Real, Dev>) -> Borrow {
     Box::new(move |gradients| Ok(&mut **gradients.get_or_alloc_mut(&ghost)?))
 }
 
-/// A copy of the numbers of a tensor that lie in memory without gaps.
-fn entries<S: Shape>(tensor: &Tensor<S, Real, Dev>) -> Vec<Real> {
-    let mut entries = vec![0.0; tensor.shape().num_elements()];
-    tensor.copy_into(&mut entries);
-    entries
+/// The numbers of a tensor that lie in memory without gaps, in one copy: `tensor::entries` walks through an index for each.
+fn copied<S: Shape>(tensor: &Tensor<S, Real, Dev>) -> Vec<Real> {
+    let mut numbers = vec![0.0; tensor.shape().num_elements()];
+    tensor.copy_into(&mut numbers);
+    numbers
 }
