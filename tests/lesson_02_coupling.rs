@@ -600,7 +600,7 @@ fn what_a_layer_keeps_the_next_one_transforms() {
     let found: Vec<_> = real_nvp.layers().iter().map(transformed::<6, _>).collect();
     assert_eq!(found, [[false, true, false], [true, false, true], [false, true, false]]);
     let glow = Glow::<3, 3, 8, 6, 3>::new(&mut source).unwrap();
-    let found: Vec<_> = glow.steps().iter().map(transformed::<6, _>).collect();
+    let found: Vec<_> = glow.layers().iter().map(transformed::<6, _>).collect();
     assert_eq!(found, [[false, false, true], [true, true, false], [false, false, true]]);
 }
 

@@ -27,7 +27,7 @@ const NUDGE: Real = 2.0 * Real::EPSILON;
 /// Where a point is far, x is sent to z again, and four points beside it to their z, which are moved by a few roundings,
 /// and back: nine more passes, which points near the data do not need. Only points that are far are compared, so that a near
 /// one does not depend on who is beside it.
-pub(crate) fn undo<const D: usize, T: Tape<Real, Dev>>(
+pub(super) fn undo<const D: usize, T: Tape<Real, Dev>>(
     z: Points<D, T>,
     inverse: impl FnOnce(Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)>,
     solve: impl Fn(Points<D>) -> Result<Points<D>>,
@@ -60,7 +60,7 @@ pub(crate) fn undo<const D: usize, T: Tape<Real, Dev>>(
 
 /// z = f(x) and log |det|, by `forward`. Without a tape, [`Error::Saturated`] where x is very far and `solve` does not find it
 /// again.
-pub(crate) fn go<const D: usize, T: Tape<Real, Dev>>(
+pub(super) fn go<const D: usize, T: Tape<Real, Dev>>(
     x: Points<D, T>,
     forward: impl FnOnce(Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)>,
     solve: impl Fn(Points<D>) -> Result<Points<D>>,

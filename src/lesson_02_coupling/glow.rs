@@ -1,16 +1,14 @@
 //! Glow and Flow++ for points: steps of normalisation, mixing and coupling.
 
-use super::far::{go, undo};
 use super::{
-    ActNorm, BoundedAffine, ConditionalBijection, Coupling, InvertibleLinear, LogisticMixture, Transformer,
-    half_mask,
+    ActNorm, BoundedAffine, ConditionalBijection, Coupling, InvertibleLinear, Layers, LogisticMixture,
+    Transformer, half_mask,
 };
 use crate::Result;
-use crate::lesson_01_change_of_variables::{Bijection, compose};
+use crate::lesson_01_change_of_variables::Bijection;
 use crate::nn::{Activation, Relu};
 use crate::tensor::{Dev, PerPoint, Points, Real, Source};
-use dfdx::nn::modules::Repeated;
-use dfdx::prelude::{Device, Dtype, ModuleVisitor, NumParams, Tape, TensorCollection, TryAdd};
+use dfdx::prelude::{Device, Dtype, ModuleVisitor, Tape, TensorCollection, TryAdd};
 use num_traits::Float;
 use rand_distr::uniform::SampleUniform;
 
@@ -36,34 +34,8 @@ pub struct Step<
     coupling: Coupling<D, I, H, O, L, A, F, E, V>,
 }
 
-/// K [`Step`]s, whose couplings keep one half and then the other.
-///
-/// The names [`Glow`] and [`FlowPlusPlus`] stand for it: points of D features, conditioners with I inputs (I = D, or D + C with
-/// contexts of C numbers), L + 1 layers of H hidden units and O = D P outputs, P the number of parameters of the
-/// transformer F. Call [`StepFlow::initialize`] with a batch before training. The inverse looks at rounding as that of a
-/// [`CouplingFlow`](super::CouplingFlow) does.
-#[derive(Clone, Debug)]
-pub struct StepFlow<
-    const D: usize,
-    const I: usize,
-    const H: usize,
-    const O: usize,
-    const L: usize,
-    const K: usize,
-    A,
-    F,
-    E = Real,
-    V = Dev,
-> where
-    E: Dtype,
-    V: Device<E>,
-{
-    /// From data to base.
-    steps: Repeated<Step<D, I, H, O, L, A, F, E, V>, K>,
-}
-
 /// Glow (Kingma and Dhariwal 2018, arXiv:1807.03039) for points: K steps of normalization, an invertible linear map and an
-/// affine coupling with bounded log-scale; O = 2 D.
+/// affine coupling with bounded log-scale; O = 2 D. Call `initialize` with a batch before training.
 ///
 /// ```
 /// use pushforward::change_of_variables::Bijection;
@@ -81,13 +53,13 @@ pub struct StepFlow<
 /// # Ok::<(), pushforward::Error>(())
 /// ```
 pub type Glow<const D: usize, const I: usize, const H: usize, const O: usize, const K: usize> =
-    StepFlow<D, I, H, O, 1, K, Relu, BoundedAffine>;
+    Layers<Step<D, I, H, O, 1, Relu, BoundedAffine>, K>;
 
 /// Flow++ (Ho et al. 2019, arXiv:1902.00275) for points: K steps of normalization, an invertible linear map and a coupling by
 /// mixtures of 4 logistics; O = 14 D. The network of the paper has attention, which points do not need; its dequantization
-/// belongs to images.
+/// belongs to images. Call `initialize` with a batch before training.
 pub type FlowPlusPlus<const D: usize, const I: usize, const H: usize, const O: usize, const K: usize> =
-    StepFlow<D, I, H, O, 1, K, Relu, LogisticMixture<4>>;
+    Layers<Step<D, I, H, O, 1, Relu, LogisticMixture<4>>, K>;
 
 impl<const D: usize, const I: usize, const H: usize, const O: usize, const L: usize, A, F>
     Step<D, I, H, O, L, A, F>
@@ -108,6 +80,7 @@ where
     }
 }
 
+/// Steps whose couplings keep one half and then the other.
 impl<
     const D: usize,
     const I: usize,
@@ -117,50 +90,25 @@ impl<
     const K: usize,
     A: Activation,
     F: Transformer,
-> StepFlow<D, I, H, O, L, K, A, F>
+> Layers<Step<D, I, H, O, L, A, F>, K>
 {
     /// Errors: those of the device.
     pub fn new(source: &mut Source) -> Result<Self> {
-        const { assert!(K > 0, "a flow has a step") };
-        let steps = (0..K).map(|layer| Step::new(source, layer));
-        Ok(Self { steps: Repeated { modules: steps.collect::<Result<_>>()? } })
-    }
-
-    /// The steps from data to base, for a look between them.
-    pub fn steps(&self) -> &[Step<D, I, H, O, L, A, F>] {
-        &self.steps.modules
-    }
-
-    /// How many numbers training changes.
-    pub fn parameters(&self) -> usize {
-        self.num_trainable_params()
+        Self::from_fn(|layer| Step::new(source, layer))
     }
 
     /// Sets every [`ActNorm`] by a batch of data, step after step; those that were set before stay.
     ///
-    /// Errors: those of [`ActNorm::initialize`] and of the steps.
+    /// Errors, which change nothing: those of [`ActNorm::initialize`] and of the steps.
     pub fn initialize(&mut self, x: &Points<D>) -> Result<()> {
-        self.initialize_by(x, |step, x| step.forward(x))
+        self.set(x, |step, x| step.norm.initialize(x), Step::forward)
     }
 
     /// The same with a context for each point.
     ///
-    /// Errors: as [`StepFlow::initialize`]; [`Error::BatchMismatch`](crate::Error::BatchMismatch).
+    /// Errors, which change nothing: as [`Layers::initialize`]; [`Error::BatchMismatch`](crate::Error::BatchMismatch).
     pub fn initialize_given<const C: usize>(&mut self, x: &Points<D>, context: &Points<C>) -> Result<()> {
-        self.initialize_by(x, |step, x| step.forward_given(x, context))
-    }
-
-    fn initialize_by(
-        &mut self,
-        x: &Points<D>,
-        forward: impl Fn(&Step<D, I, H, O, L, A, F>, Points<D>) -> Result<(Points<D>, PerPoint)>,
-    ) -> Result<()> {
-        let mut x = x.clone();
-        for step in &mut self.steps.modules {
-            step.norm.initialize(&x)?;
-            (x, _) = forward(step, x)?;
-        }
-        Ok(())
+        self.set(x, |step, x| step.norm.initialize(x), |step, x| step.forward_given(x, context))
     }
 }
 
@@ -213,62 +161,6 @@ impl<
     }
 }
 
-impl<
-    const D: usize,
-    const I: usize,
-    const H: usize,
-    const O: usize,
-    const L: usize,
-    const K: usize,
-    A: Activation,
-    F: Transformer,
-    T: Tape<Real, Dev>,
-> Bijection<D, T> for StepFlow<D, I, H, O, L, K, A, F>
-{
-    fn forward(&self, x: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        let solve = |z| Ok(compose(self.steps().iter().rev(), z, Step::inverse)?.0);
-        go(x, |x| compose(self.steps().iter(), x, Step::forward), solve)
-    }
-
-    fn inverse(&self, z: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        undo(
-            z,
-            |z| compose(self.steps().iter().rev(), z, Step::inverse),
-            |z| Ok(compose(self.steps().iter().rev(), z, Step::inverse)?.0),
-            |x| Ok(compose(self.steps().iter(), x, Step::forward)?.0),
-        )
-    }
-}
-
-impl<
-    const D: usize,
-    const C: usize,
-    const I: usize,
-    const H: usize,
-    const O: usize,
-    const L: usize,
-    const K: usize,
-    A: Activation,
-    F: Transformer,
-    T: Tape<Real, Dev>,
-> ConditionalBijection<D, C, T> for StepFlow<D, I, H, O, L, K, A, F>
-{
-    fn forward_given(&self, x: Points<D, T>, context: &Points<C>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        let solve =
-            |z| Ok(compose(self.steps().iter().rev(), z, |step, z| step.inverse_given(z, context))?.0);
-        go(x, |x| compose(self.steps().iter(), x, |step, x| step.forward_given(x, context)), solve)
-    }
-
-    fn inverse_given(&self, z: Points<D, T>, context: &Points<C>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        undo(
-            z,
-            |z| compose(self.steps().iter().rev(), z, |step, z| step.inverse_given(z, context)),
-            |z| Ok(compose(self.steps().iter().rev(), z, |step, z| step.inverse_given(z, context))?.0),
-            |x| Ok(compose(self.steps().iter(), x, |step, x| step.forward_given(x, context))?.0),
-        )
-    }
-}
-
 impl<const D: usize, const I: usize, const H: usize, const O: usize, const L: usize, A, F, E, V>
     TensorCollection<E, V> for Step<D, I, H, O, L, A, F, E, V>
 where
@@ -290,28 +182,5 @@ where
             ),
             |(norm, linear, coupling)| Step { norm, linear, coupling },
         )
-    }
-}
-
-impl<
-    const D: usize,
-    const I: usize,
-    const H: usize,
-    const O: usize,
-    const L: usize,
-    const K: usize,
-    A: Activation,
-    F: Transformer,
-    E: Dtype + Float + SampleUniform,
-    V: Device<E>,
-> TensorCollection<E, V> for StepFlow<D, I, H, O, L, K, A, F, E, V>
-{
-    type To<E2: Dtype, V2: Device<E2>> = StepFlow<D, I, H, O, L, K, A, F, E2, V2>;
-
-    fn iter_tensors<W: ModuleVisitor<Self, E, V>>(
-        visitor: &mut W,
-    ) -> Result<Option<Self::To<W::E2, W::D2>>, W::Err> {
-        visitor
-            .visit_fields(Self::module("steps", |m| &m.steps, |m| &mut m.steps), |steps| StepFlow { steps })
     }
 }

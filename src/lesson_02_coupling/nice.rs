@@ -1,8 +1,9 @@
 //! NICE.
 
-use super::{AdditiveFlow, ConditionalBijection};
+use super::{Additive, AdditiveFlow, ConditionalBijection, Coupling, Layers};
 use crate::Result;
 use crate::lesson_01_change_of_variables::Bijection;
+use crate::nn::Relu;
 use crate::tensor::{Dev, PerPoint, Points, Real, Source};
 use dfdx::prelude::{
     BroadcastTo, Device, Dtype, HasShape, ModuleVisitor, NumParams, Rank0, Rank1, SumTo, Tape, Tensor,
@@ -40,7 +41,7 @@ where
 
 /// [`AdditiveFlow`] on any device.
 type Couplings<const D: usize, const I: usize, const H: usize, const K: usize, E, V> =
-    super::CouplingFlow<D, I, H, D, 1, K, crate::nn::Relu, super::Additive, E, V>;
+    Layers<Coupling<D, I, H, D, 1, Relu, Additive, E, V>, K>;
 
 impl<const D: usize, const I: usize, const H: usize, const K: usize> Nice<D, I, H, K> {
     /// Errors: those of the device.

@@ -1,11 +1,11 @@
 //! Several layers, one after the other.
 
 use super::made::fits;
-use super::passes::{Context, Layer, Nothing};
+use super::passes::{Layer, Nothing};
 use super::{Natural, Order, Reversed};
 use crate::Result;
-use crate::lesson_01_change_of_variables::{Bijection, Inverted, compose};
-use crate::lesson_02_coupling::{BoundedAffine, ConditionalBijection, Spline, Transformer, go, undo};
+use crate::lesson_01_change_of_variables::{Bijection, Inverted};
+use crate::lesson_02_coupling::{BoundedAffine, ConditionalBijection, Spline, Transformer, forward, inverse};
 use crate::nn::{Activation, Mlp, Tanh};
 use crate::tensor::{Dev, PerPoint, Points, Real, Source};
 use dfdx::nn::modules::Repeated;
@@ -128,34 +128,10 @@ impl<
         self.networks.num_trainable_params()
     }
 
-    fn layers(&self) -> Vec<Layer<'_, I, H, O, L, A, F>> {
+    fn layers<'a, X>(&'a self, context: &'a X) -> Vec<Layer<'a, X, I, H, O, L, A, F>> {
         let ranks = |k: usize| if k.is_multiple_of(2) { Natural::ranks(D) } else { Reversed::ranks(D) };
-        let layer = |(k, network)| Layer { network, ranks: ranks(k), transformer: PhantomData };
+        let layer = |(k, network)| Layer { network, ranks: ranks(k), context, transformer: PhantomData };
         self.networks.modules.iter().enumerate().map(layer).collect()
-    }
-
-    fn normalize<T: Tape<Real, Dev>>(
-        &self,
-        x: Points<D, T>,
-        context: &impl Context<D, I>,
-    ) -> Result<(Points<D, T>, PerPoint<T>)> {
-        let layers = self.layers();
-        let solve = |z| Ok(compose(layers.iter().rev(), z, |layer, z| layer.inverse(z, context))?.0);
-        go(x, |x| compose(layers.iter(), x, |layer, x| layer.forward(x, context)), solve)
-    }
-
-    fn generate<T: Tape<Real, Dev>>(
-        &self,
-        z: Points<D, T>,
-        context: &impl Context<D, I>,
-    ) -> Result<(Points<D, T>, PerPoint<T>)> {
-        let layers = self.layers();
-        undo(
-            z,
-            |z| compose(layers.iter().rev(), z, |layer, z| layer.inverse(z, context)),
-            |z| Ok(compose(layers.iter().rev(), z, |layer, z| layer.inverse(z, context))?.0),
-            |x| Ok(compose(layers.iter(), x, |layer, x| layer.forward(x, context))?.0),
-        )
     }
 }
 
@@ -167,11 +143,11 @@ where
     T: Tape<Real, Dev>,
 {
     fn forward(&self, x: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        self.normalize(x, &Nothing)
+        forward(&self.layers(&Nothing), x)
     }
 
     fn inverse(&self, z: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        self.generate(z, &Nothing)
+        inverse(&self.layers(&Nothing), z)
     }
 }
 
@@ -189,11 +165,11 @@ impl<
 > ConditionalBijection<D, C, T> for AutoregressiveFlow<D, I, H, O, L, K, A, F>
 {
     fn forward_given(&self, x: Points<D, T>, context: &Points<C>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        self.normalize(x, context)
+        forward(&self.layers(context), x)
     }
 
     fn inverse_given(&self, z: Points<D, T>, context: &Points<C>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        self.generate(z, context)
+        inverse(&self.layers(context), z)
     }
 }
 

@@ -1,11 +1,11 @@
 //! One autoregressive layer.
 
 use super::made::Made;
-use super::passes::{Context, Layer, Nothing};
+use super::passes::{Layer, Nothing};
 use super::{Natural, Order};
 use crate::Result;
 use crate::lesson_01_change_of_variables::Bijection;
-use crate::lesson_02_coupling::{BoundedAffine, ConditionalBijection, Transformer, undo};
+use crate::lesson_02_coupling::{BoundedAffine, ConditionalBijection, Transformer, inverse};
 use crate::nn::{Activation, Tanh};
 use crate::tensor::{Dev, PerPoint, Points, Real, Source};
 use dfdx::prelude::{Device, Dtype, ModuleVisitor, Tape, TensorCollection};
@@ -77,21 +77,9 @@ where
         self.conditioner.parameters()
     }
 
-    fn layer(&self) -> Layer<'_, I, H, O, L, A, F> {
-        Layer { network: &self.conditioner.network, ranks: R::ranks(D), transformer: PhantomData }
-    }
-
-    fn solve<T: Tape<Real, Dev>>(
-        &self,
-        z: Points<D, T>,
-        context: &impl Context<D, I>,
-    ) -> Result<(Points<D, T>, PerPoint<T>)> {
-        undo(
-            z,
-            |z| self.layer().inverse(z, context),
-            |z| Ok(self.layer().inverse(z, context)?.0),
-            |x| Ok(self.layer().forward(x, context)?.0),
-        )
+    fn layer<'a, X>(&'a self, context: &'a X) -> Layer<'a, X, I, H, O, L, A, F> {
+        let network = &self.conditioner.network;
+        Layer { network, ranks: R::ranks(D), context, transformer: PhantomData }
     }
 }
 
@@ -104,11 +92,11 @@ where
     T: Tape<Real, Dev>,
 {
     fn forward(&self, x: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        self.layer().forward(x, &Nothing)
+        self.layer(&Nothing).forward(x)
     }
 
     fn inverse(&self, z: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        self.solve(z, &Nothing)
+        inverse(&[self.layer(&Nothing)], z)
     }
 }
 
@@ -131,11 +119,11 @@ where
     T: Tape<Real, Dev>,
 {
     fn forward_given(&self, x: Points<D, T>, context: &Points<C>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        self.layer().forward(x, context)
+        self.layer(context).forward(x)
     }
 
     fn inverse_given(&self, z: Points<D, T>, context: &Points<C>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        self.solve(z, context)
+        inverse(&[self.layer(context)], z)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::made::masked;
 use crate::Result;
+use crate::lesson_01_change_of_variables::Bijection;
 use crate::lesson_02_coupling::{Transformer, invert, transform};
 use crate::nn::{Activation, Mlp};
 use crate::tensor::{Dev, PerPoint, Points, Real, check_some, join};
@@ -29,39 +30,35 @@ impl<const D: usize, const C: usize, const I: usize> Context<D, I> for Points<C>
     }
 }
 
-/// A layer whose order is a list, so that the layers of a flow can have one type and several orders.
-pub(super) struct Layer<'a, const I: usize, const H: usize, const O: usize, const L: usize, A, F> {
+/// A layer whose order is a list, so that the layers of a flow can have one type and several orders, and its context.
+pub(super) struct Layer<'a, X, const I: usize, const H: usize, const O: usize, const L: usize, A, F> {
     pub(super) network: &'a Mlp<I, H, O, L, A>,
     pub(super) ranks: Vec<usize>,
+    pub(super) context: &'a X,
     pub(super) transformer: PhantomData<F>,
 }
 
-impl<const I: usize, const H: usize, const O: usize, const L: usize, A, F> Layer<'_, I, H, O, L, A, F>
+impl<X, const D: usize, const I: usize, const H: usize, const O: usize, const L: usize, A, F, T>
+    Bijection<D, T> for Layer<'_, X, I, H, O, L, A, F>
 where
+    X: Context<D, I>,
     A: Activation,
     F: Transformer,
+    T: Tape<Real, Dev>,
 {
     /// zᵢ = τ(xᵢ; hᵢ(x)), all i at once.
-    pub(super) fn forward<const D: usize, T: Tape<Real, Dev>>(
-        &self,
-        x: Points<D, T>,
-        context: &impl Context<D, I>,
-    ) -> Result<(Points<D, T>, PerPoint<T>)> {
+    fn forward(&self, x: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
         check_some("x", x.shape().0)?;
         let (network, tape) = masked::<D, I, H, O, L, A, T>(self.network, &self.ranks)?;
         let (x, own) = x.split_tape();
         let x = x.put_tape(own.merge(tape));
-        let h = network.apply(context.beside(x.with_empty_tape())?)?;
+        let h = network.apply(self.context.beside(x.with_empty_tape())?)?;
         transform(F::default(), [true; D], x, h)
     }
 
     /// xᵢ = τ⁻¹(zᵢ; hᵢ(x)), rank after rank: when the features of a rank are solved for, those that the network must
     /// see for them are already x, and it cannot see that the others are still z.
-    pub(super) fn inverse<const D: usize, T: Tape<Real, Dev>>(
-        &self,
-        z: Points<D, T>,
-        context: &impl Context<D, I>,
-    ) -> Result<(Points<D, T>, PerPoint<T>)> {
+    fn inverse(&self, z: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
         check_some("z", z.shape().0)?;
         let (network, tape) = masked::<D, I, H, O, L, A, T>(self.network, &self.ranks)?;
         let (z, own) = z.split_tape();
@@ -70,7 +67,7 @@ where
         let mut x = z.put_tape(own.merge(tape));
         for rank in 0..=self.ranks.iter().max().copied().unwrap_or_default() {
             let chosen = std::array::from_fn(|i| self.ranks[i] == rank);
-            let h = network.apply(context.beside(x.with_empty_tape())?)?;
+            let h = network.apply(self.context.beside(x.with_empty_tape())?)?;
             let (solved, change) = invert(F::default(), chosen, x, h)?;
             (x, log_det) = (solved, log_det.try_add(change)?);
         }
