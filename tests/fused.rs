@@ -5,10 +5,12 @@ use pushforward::Result;
 use pushforward::dfdx::nn::modules::Linear;
 use pushforward::dfdx::optim::{Optimizer, Sgd, SgdConfig};
 use pushforward::dfdx::prelude::{
-    Backward, BuildModule, Module, Rank0, Shape, SumTo, Tape, Tensor, Trace, TryMul, ZeroGrads,
+    Backward, BuildModule, Module, PutTape, Rank0, Shape, SplitTape, SumTo, Tape, Tensor, Trace, TryAdd,
+    TryMul, ZeroGrads,
 };
 use pushforward::nn::{
-    Activation, Gelu, Identity, LipSwish, Mlp, Relu, Selu, Silu, Sine, Softplus, Tanh, layer, parameters,
+    Activation, DualPoints, Gelu, Identity, LipSwish, Mlp, Pushforward, Relu, Selu, Silu, Sine, Softplus,
+    Tanh, layer, parameters,
 };
 use pushforward::tensor::{Dev, Points, Real, Source};
 
@@ -302,6 +304,64 @@ fn a_network_at_once_is_its_layers_one_after_the_other() {
         same_network::<Softplus, 17>(n);
         same_network::<Gelu, 64>(n);
         same_network::<Silu, 256>(n);
+    }
+}
+
+/// y and J ẋ for T tangents, without and with a tape, and of Σ (y c₀ + J ẋ₁ c₁ + …) the gradients of x, of the tangents, and
+/// of all parameters. With `shared`, the first tangent is the very tensor x.
+fn of_tangents<A: Activation, const H: usize>(n: usize, tangents: usize, shared: bool) -> Vec<Vec<Real>> {
+    let mut source = Source::new(n as u64);
+    let mut network = Mlp::<3, H, 2, 2, A>::new(&source).unwrap();
+    let x: Points<3> = source.normal(n).unwrap();
+    let mut moves: Vec<Points<3>> = (0..tangents).map(|_| source.normal(n).unwrap()).collect();
+    if shared {
+        moves[0] = x.clone();
+    }
+    let weights: Vec<Points<2>> = (0..=tangents).map(|_| source.normal(n).unwrap()).collect();
+    let untraced = network.pushforward(DualPoints::new(x.clone(), moves.clone()).unwrap()).unwrap();
+    let traced = DualPoints::new(x.leaky_trace(), moves.clone()).unwrap();
+    let (y, moved, tape) = network.pushforward(traced).unwrap().into_parts();
+    let mut found = vec![untraced.value().as_vec(), y.as_vec()];
+    found.extend(untraced.tangents().iter().chain(&moved).map(|tangent| tangent.as_vec()));
+    let mut loss = y.put_tape(tape).try_mul(weights[0].clone()).unwrap();
+    for (moved, weight) in moved.into_iter().zip(&weights[1..]) {
+        let (sum, tape) = loss.split_tape();
+        loss = moved.put_tape(tape).try_mul(weight.clone()).unwrap().try_add(sum).unwrap();
+    }
+    let gradients = loss.try_sum::<Rank0, _>().unwrap().backward();
+    found.push(gradients.get(&x).as_vec());
+    found.extend(moves.iter().map(|tangent| gradients.get(tangent).as_vec()));
+    let before = parameters(&network).unwrap();
+    Sgd::new(&network, SgdConfig { lr: 1.0, ..SgdConfig::default() })
+        .update(&mut network, &gradients)
+        .unwrap();
+    found.push(
+        parameters(&network).unwrap().iter().zip(before).map(|(after, before)| before - after).collect(),
+    );
+    found
+}
+
+#[test]
+fn tangents_go_through_a_network_at_once_as_layer_by_layer() {
+    fn same<A: Activation, const H: usize>(n: usize, tangents: usize, shared: bool) {
+        let tolerance = if size_of::<Real>() == 4 { 3e-5 } else { 1e-13 };
+        let at_once = of_tangents::<A, H>(n, tangents, shared);
+        let apart = of_tangents::<Apart<A>, H>(n, tangents, shared);
+        assert_eq!(at_once.len(), apart.len());
+        for (k, (at_once, apart)) in at_once.iter().zip(&apart).enumerate() {
+            let off = difference(apart, at_once);
+            let name = format!("{:?}, width {H}, batch {n}, {tangents} tangents", A::default());
+            assert!(off < tolerance, "{name}: list {k} is off by {off:e}");
+        }
+    }
+    for n in [1, 3, 85, 257, 1000] {
+        same::<Tanh, 1>(n, 1, false);
+        same::<Silu, 64>(n, 2, false);
+        same::<LipSwish, 64>(n, 1, true);
+        same::<Softplus, 17>(n, 3, false);
+        same::<Gelu, 33>(n, 2, true);
+        same::<Sine<2>, 16>(n, 2, false);
+        same::<Tanh, 256>(n, 0, false);
     }
 }
 

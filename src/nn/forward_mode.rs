@@ -5,13 +5,12 @@
 //! a log-determinant, costs one backward pass (Griewank and Walther 2008, *Evaluating Derivatives*, section 3.1 for
 //! forward mode; Baydin et al. 2018, arXiv:1502.05767, for both).
 
-use super::{Activation, Identity, Kernel, layer};
+use super::Activation;
 use crate::tensor::{Dev, PerPoint, Points, Real, append, check_same_batch, check_some, join};
 use crate::{Error, Result};
-use dfdx::nn::modules::Linear;
 use dfdx::prelude::{
-    Axis, Const, HasShape, NoneTape, PermuteTo, PutTape, Rank2, SplitTape, SumTo, Tape, TensorFromVec,
-    TryAdd, TryMatMul, TryMul, ZerosTensor,
+    Axis, Const, HasShape, NoneTape, PutTape, SplitTape, SumTo, Tape, TensorFromVec, TryAdd, TryMul,
+    ZerosTensor,
 };
 
 /// N points x, and some tangents ẋ at each: directions in which x moves.
@@ -121,24 +120,6 @@ impl<const D: usize, T: Tape<Real, Dev>> DualPoints<D, T> {
     pub(super) fn again(&self) -> Self {
         Self { value: self.value.clone(), tangents: self.tangents.clone(), tape: T::default() }
     }
-}
-
-/// z = x Wᵀ + b and ż = ẋ Wᵀ, then y = f(z) and ẏ = f′(z) ż.
-pub fn layer_pushforward<A: Activation, const I: usize, const O: usize, T: Tape<Real, Dev>>(
-    linear: &Linear<I, O, Real, Dev>,
-    x: DualPoints<I, T>,
-) -> Result<DualPoints<O, T>> {
-    let z = x.push(
-        |x| layer::<Identity, I, O, T>(linear, x),
-        |tangent| {
-            let weight = linear.weight.retaped::<T>().try_permute::<Rank2<I, O>, _>()?;
-            Ok(tangent.try_matmul(weight)?)
-        },
-    )?;
-    if A::kernel() == Some(Kernel::Identity) {
-        return Ok(z);
-    }
-    activation_pushforward::<A, O, T>(z)
 }
 
 /// f(z), and f′(z) ż for each tangent.

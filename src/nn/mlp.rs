@@ -1,9 +1,8 @@
 //! The multilayer perceptron.
 
-use super::forward_mode::layer_pushforward;
-use super::fused::network;
+use super::fused::Network;
 use super::reweighted::{Place, Reweight, reweighted};
-use super::{Activation, DualPoints, Identity, Pushforward};
+use super::{Activation, DualPoints, Pushforward};
 use crate::Result;
 use crate::tensor::{Dev, Points, Real, Source};
 use dfdx::nn::modules::{Linear, Repeated};
@@ -55,7 +54,11 @@ impl<const I: usize, const H: usize, const O: usize, const L: usize, A: Activati
 
     /// y, shape (N, O), for x of shape (N, I).
     pub fn apply<T: Tape<Real, Dev>>(&self, x: Points<I, T>) -> Result<Points<O, T>> {
-        network::<A, I, H, O, T>(&self.first, &self.hidden.modules, &self.last, x)
+        self.network().apply::<A, T>(x)
+    }
+
+    fn network(&self) -> Network<'_, I, H, O> {
+        Network { first: &self.first, hidden: &self.hidden.modules, last: &self.last }
     }
 
     /// The same network with other weights, and the tape that remembers them: what is computed with the result must carry
@@ -80,11 +83,7 @@ where
     T: Tape<Real, Dev>,
 {
     fn pushforward(&self, x: DualPoints<I, T>) -> Result<DualPoints<O, T>> {
-        let mut h = layer_pushforward::<A, I, H, T>(&self.first, x)?;
-        for linear in &self.hidden.modules {
-            h = layer_pushforward::<A, H, H, T>(linear, h)?;
-        }
-        layer_pushforward::<Identity, H, O, T>(&self.last, h)
+        self.network().push::<A, T>(x)
     }
 }
 

@@ -15,9 +15,9 @@ pub use context::{ConcatSquash, sinusoidal_features};
 pub use dual::{Dual, jacobian};
 pub use forward_mode::{
     DualPoints, Pushforward, exact_trace, hutchinson_trace, jacobian_columns, jacobian_vector_product,
-    layer_pushforward, power_series,
+    power_series,
 };
-pub use fused::{Kernel, layer};
+pub use fused::{Kernel, layer, layer_pushforward};
 pub use mlp::Mlp;
 pub use parameters::{parameters, set_parameters};
 pub use residual_mlp::ResidualMlp;

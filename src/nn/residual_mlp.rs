@@ -1,7 +1,6 @@
 //! A network of residual blocks.
 
-use super::forward_mode::layer_pushforward;
-use super::{Activation, DualPoints, Identity, Pushforward, layer};
+use super::{Activation, DualPoints, Identity, Pushforward, layer, layer_pushforward};
 use crate::Result;
 use crate::tensor::{Dev, Points, Real, Source};
 use dfdx::nn::modules::{Linear, Repeated};

@@ -1,6 +1,9 @@
 //! Layers on plain slices: none of this is generic, so it is compiled, optimised, with this crate.
+//!
+//! Where a batch has T tangents, a tile of its rows holds (1 + T) times as many rows: first the values, then those of each
+//! tangent. The products do not tell them apart.
 
-use super::kernel::{activate, add, add_rows, multiply, transpose};
+use super::kernel::{activate, add, add_multiplied, add_rows, multiply, transpose};
 use super::product::{Matrix, add_product, product};
 use super::split::Split;
 use crate::nn::Kernel;
@@ -25,18 +28,25 @@ pub(super) struct Stack(Vec<Dense>);
 #[derive(Default)]
 struct Tile {
     rows: usize,
+    /// 1 + T.
+    copies: usize,
     between: Vec<Between>,
 }
 
+/// What a layer gives: y, and the tangents ẏ = f′(z) ż below it.
+#[derive(Default)]
 struct Between {
     y: Vec<f32>,
-    /// f′ at x Wᵀ + b; empty for the identity.
+    /// f′(z); empty for the identity.
     slopes: Vec<f32>,
+    /// f″(z) ż for each tangent: how its slopes change with z. Empty for the identity.
+    bends: Vec<f32>,
 }
 
 /// What the backward pass needs of the forward pass.
 pub(super) struct Saved {
     rows: usize,
+    copies: usize,
     tiles: Vec<Tile>,
 }
 
@@ -55,26 +65,51 @@ impl Dense {
         Self { inputs, outputs, kernel, weight, transposed, bias }
     }
 
-    /// z = b + x Wᵀ in one product that adds to the biases, then f(z) in place.
-    fn forward(&self, x: &[f32], rows: usize, differentiate: bool) -> Between {
+    /// z = b + x Wᵀ and ż = ẋ Wᵀ in one product that adds to the biases, then f(z) and f′(z) ż in place.
+    fn forward(&self, x: &[f32], (rows, copies): (usize, usize), differentiate: bool) -> Between {
         let mut y = self.bias.repeat(rows);
+        let values = y.len();
+        y.resize(copies * values, 0.0);
         let weight = Matrix::new(&self.transposed, self.inputs, self.outputs);
-        add_product(&mut y, Matrix::new(x, rows, self.inputs), weight);
-        let curved = differentiate && self.kernel != Kernel::Identity;
-        let mut slopes = vec![0.0; if curved { y.len() } else { 0 }];
-        activate(self.kernel, &mut y, &mut slopes);
-        Between { y, slopes }
+        add_product(&mut y, Matrix::new(x, copies * rows, self.inputs), weight);
+        let (z, tangents) = y.split_at_mut(values);
+        let is_curved = self.kernel != Kernel::Identity;
+        let moves = !tangents.is_empty();
+        let room = |is_needed: bool| vec![0.0; if is_needed { values } else { 0 }];
+        let mut slopes = room(is_curved && (differentiate || moves));
+        let mut curvatures = room(is_curved && differentiate && moves);
+        activate(self.kernel, z, &mut slopes, &mut curvatures);
+        let mut bends = Vec::new();
+        if is_curved {
+            for tangent in tangents.chunks_exact_mut(values.max(1)) {
+                if differentiate {
+                    bends.extend_from_slice(&curvatures);
+                    let start = bends.len() - values;
+                    multiply(&mut bends[start..], tangent);
+                }
+                multiply(tangent, &slopes);
+            }
+        }
+        Between { y, slopes, bends }
     }
 
-    /// With dz = dy · f′ in the place of dy: dW += dzᵀ x, db += the sum of the rows of dz, and dx = dz W in the place of x.
-    fn backward(&self, x: &mut [f32], rows: usize, dy: &mut Between, sums: &mut Sums) {
-        let Between { y: dz, slopes } = dy;
+    /// With dż = dẏ · f′ and dz = dy · f′ + Σ dẏ · f″ ż in the places of dẏ and dy: dW += dzᵀ x + Σ dżᵀ ẋ, db += the sum of
+    /// the rows of dz, and dx = dz W and dẋ = dż W in the places of x and ẋ.
+    fn backward(&self, x: &mut [f32], (rows, copies): (usize, usize), dy: &mut Between, sums: &mut Sums) {
+        let Between { y: dz, slopes, bends } = dy;
+        let values = rows * self.outputs;
+        let (value, tangents) = dz.split_at_mut(values);
         if !slopes.is_empty() {
-            multiply(dz, slopes);
+            multiply(value, slopes);
+            let bends = bends.chunks_exact(values.max(1));
+            for (tangent, bends) in tangents.chunks_exact_mut(values.max(1)).zip(bends) {
+                add_multiplied(value, tangent, bends);
+                multiply(tangent, slopes);
+            }
         }
-        add_rows(&mut sums.bias, dz);
-        let dz = Matrix::new(dz, rows, self.outputs);
-        add_product(&mut sums.weight, dz.transposed(), Matrix::new(x, rows, self.inputs));
+        add_rows(&mut sums.bias, value);
+        let dz = Matrix::new(dz, copies * rows, self.outputs);
+        add_product(&mut sums.weight, dz.transposed(), Matrix::new(x, copies * rows, self.inputs));
         product(x, dz, Matrix::new(&self.weight, self.outputs, self.inputs));
     }
 }
@@ -104,82 +139,111 @@ impl Stack {
         self.0.last().map_or(0, |layer| layer.outputs)
     }
 
-    /// y, and what [`Stack::backward`] needs if that will be called. Each tile of rows goes through all layers while it
-    /// is in the cache.
-    pub(super) fn forward(&self, x: &[f32], rows: usize, differentiate: bool) -> (Vec<f32>, Saved) {
+    /// y and its tangents, for x and the tangents of x, and what [`Stack::backward`] needs if that will be called. Each tile
+    /// of rows goes through all layers while it is in the cache.
+    pub(super) fn forward(&self, x: &[Vec<f32>], rows: usize, differentiate: bool) -> (Vec<Vec<f32>>, Saved) {
         keep_freed_memory();
-        let split = self.split(rows);
-        let mut y = vec![0.0; rows * self.outputs()];
+        let copies = x.len();
+        let split = self.split(rows, copies);
+        let mut y = vec![vec![0.0; rows * self.outputs()]; copies];
         let mut tiles = Vec::new();
         tiles.resize_with(split.tiles().len(), Tile::default);
-        let (mut x_rest, mut y_rest) = (x, &mut *y);
+        let mut x_rest: Vec<&[f32]> = x.iter().map(Vec::as_slice).collect();
+        let mut y_rest: Vec<&mut [f32]> = y.iter_mut().map(Vec::as_mut_slice).collect();
         let work = split.tiles().zip(&mut tiles).map(|(rows, tile)| {
-            let x = x_rest.split_off(..rows.len() * self.inputs()).unwrap_or_default();
-            let y = y_rest.split_off_mut(..rows.len() * self.outputs()).unwrap_or_default();
-            (x, rows.len(), y, tile)
+            (tile.rows, tile.copies) = (rows.len(), copies);
+            (
+                take(&mut x_rest, rows.len() * self.inputs()),
+                take_mut(&mut y_rest, rows.len() * self.outputs()),
+                tile,
+            )
         });
-        share(work.collect(), split.parts, |(x, rows, y, tile)| {
-            let result = self.forward_tile(x, rows, differentiate);
-            y.copy_from_slice(result.between.last().map_or(&[], |last| &last.y));
-            if differentiate {
-                *tile = result;
+        share(work.collect(), split.parts, |(x, y, tile)| {
+            self.forward_tile(x.concat(), tile, differentiate);
+            if let Some(last) = tile.between.last() {
+                spread(&last.y, y);
             }
-        });
-        (y, Saved { rows, tiles })
-    }
-
-    fn forward_tile(&self, x: &[f32], rows: usize, differentiate: bool) -> Tile {
-        let mut between = vec![Between { y: x.to_vec(), slopes: Vec::new() }];
-        for layer in &self.0 {
-            let input = between.last().map_or(x, |before| &before.y);
-            let output = layer.forward(input, rows, differentiate);
             if !differentiate {
-                between.clear();
+                tile.between.clear();
             }
-            between.push(output);
-        }
-        Tile { rows, between }
+        });
+        (y, Saved { rows, copies, tiles })
     }
 
-    /// Adds to dx and to the sums of each layer.
-    pub(super) fn backward(&self, saved: Saved, dy: &[f32], dx: &mut [f32], sums: &mut [Sums]) {
-        let Saved { rows, mut tiles } = saved;
-        let split = self.split(rows);
+    fn forward_tile(&self, x: Vec<f32>, tile: &mut Tile, differentiate: bool) {
+        tile.between = vec![Between { y: x, ..Between::default() }];
+        for layer in &self.0 {
+            let input = tile.between.last().map_or(&[][..], |before| &before.y);
+            let output = layer.forward(input, (tile.rows, tile.copies), differentiate);
+            if !differentiate {
+                tile.between.clear();
+            }
+            tile.between.push(output);
+        }
+    }
+
+    /// dx and its tangents; adds to the sums of each layer.
+    pub(super) fn backward(&self, saved: Saved, dy: &[Vec<f32>], sums: &mut [Sums]) -> Vec<Vec<f32>> {
+        let Saved { rows, copies, mut tiles } = saved;
+        let split = self.split(rows, copies);
+        let mut dx = vec![vec![0.0; rows * self.inputs()]; copies];
         let zeros = || self.0.iter().map(Sums::zeros).collect::<Vec<_>>();
         // The first part adds to the gradients themselves, the others to sums of their own, added in order.
         let mut others: Vec<Vec<Sums>> = (1..split.parts).map(|_| zeros()).collect();
-        let (mut dy_rest, mut dx_rest) = (dy, dx);
+        let mut dy_rest: Vec<&[f32]> = dy.iter().map(Vec::as_slice).collect();
+        let mut dx_rest: Vec<&mut [f32]> = dx.iter_mut().map(Vec::as_mut_slice).collect();
         let parts = tiles.chunks_mut(split.tiles_per_part);
         let own = std::iter::once(&mut *sums).chain(others.iter_mut().map(Vec::as_mut_slice));
         let work = split.parts().zip(parts).zip(own).map(|((rows, tiles), sums)| {
-            let dy = dy_rest.split_off(..rows.len() * self.outputs()).unwrap_or_default();
-            let dx = dx_rest.split_off_mut(..rows.len() * self.inputs()).unwrap_or_default();
-            (tiles, dy, dx, sums)
+            let dy = take(&mut dy_rest, rows.len() * self.outputs());
+            (tiles, dy, take_mut(&mut dx_rest, rows.len() * self.inputs()), sums)
         });
         share(work.collect(), split.parts, |(tiles, dy, dx, sums)| self.backward_part(tiles, dy, dx, sums));
         for other in &others {
             sums.iter_mut().zip(other).for_each(|(sum, other)| sum.add(other));
         }
+        dx
     }
 
-    fn backward_part(&self, tiles: &mut [Tile], mut dy: &[f32], mut dx: &mut [f32], sums: &mut [Sums]) {
-        for Tile { rows, between } in tiles {
-            let own = dy.split_off(..*rows * self.outputs()).unwrap_or_default();
-            between[self.0.len()].y.copy_from_slice(own);
+    fn backward_part(
+        &self,
+        tiles: &mut [Tile],
+        mut dy: Vec<&[f32]>,
+        mut dx: Vec<&mut [f32]>,
+        sums: &mut [Sums],
+    ) {
+        for Tile { rows, copies, between } in tiles {
+            between[self.0.len()].y = take(&mut dy, *rows * self.outputs()).concat();
             for (k, (layer, sums)) in self.0.iter().zip(&mut *sums).enumerate().rev() {
                 let (before, after) = between.split_at_mut(k + 1);
-                layer.backward(&mut before[k].y, *rows, &mut after[0], sums);
+                layer.backward(&mut before[k].y, (*rows, *copies), &mut after[0], sums);
             }
-            let own = dx.split_off_mut(..*rows * self.inputs()).unwrap_or_default();
-            add(own, &between[0].y);
+            spread(&between[0].y, take_mut(&mut dx, *rows * self.inputs()));
         }
     }
 
-    fn split(&self, rows: usize) -> Split {
+    fn split(&self, rows: usize, copies: usize) -> Split {
         // An activation takes about as long as this many multiplications.
         const ACTIVATION: usize = 16;
         let work: usize = self.0.iter().map(|layer| layer.outputs * (layer.inputs + ACTIVATION)).sum();
-        Split::new(rows, work)
+        Split::new(rows, copies, work)
+    }
+}
+
+/// The next so many numbers of each list.
+fn take<'a>(rest: &mut [&'a [f32]], numbers: usize) -> Vec<&'a [f32]> {
+    rest.iter_mut().map(|rest| rest.split_off(..numbers).unwrap_or_default()).collect()
+}
+
+/// The next so many places of each list.
+fn take_mut<'a>(rest: &mut [&'a mut [f32]], numbers: usize) -> Vec<&'a mut [f32]> {
+    rest.iter_mut().map(|rest| rest.split_off_mut(..numbers).unwrap_or_default()).collect()
+}
+
+/// What lies one after the other goes to lists of their own.
+fn spread(mut from: &[f32], to: Vec<&mut [f32]>) {
+    for to in to {
+        to.copy_from_slice(from.split_off(..to.len()).unwrap_or_default());
     }
 }
 

@@ -3,46 +3,51 @@
 use super::functions::{LARGEST_ANGLE, gelu, lip_swish, relu, selu, silu, sin_cos, softplus, tanh};
 use crate::nn::Kernel;
 
-/// Applies the function to every entry of z; into `slopes`, unless it is empty, its derivatives.
-pub(super) fn activate(kernel: Kernel, z: &mut [f32], slopes: &mut [f32]) {
+/// Applies f to every entry of z; into `slopes`, unless it is empty, goes f′, and into `curvatures` f″.
+pub(super) fn activate(kernel: Kernel, z: &mut [f32], slopes: &mut [f32], curvatures: &mut [f32]) {
+    let on = (z, slopes, curvatures);
     match (kernel, has_fma()) {
-        (Kernel::Identity, _) => slopes.fill(1.0),
-        (Kernel::Tanh, true) => each(z, slopes, tanh::<true>),
-        (Kernel::Tanh, false) => each(z, slopes, tanh::<false>),
-        (Kernel::Silu, true) => each(z, slopes, silu::<true>),
-        (Kernel::Silu, false) => each(z, slopes, silu::<false>),
-        (Kernel::Selu, true) => each(z, slopes, selu::<true>),
-        (Kernel::Selu, false) => each(z, slopes, selu::<false>),
-        (Kernel::Relu, _) => each(z, slopes, relu),
-        (Kernel::Softplus, true) => each(z, slopes, softplus::<true>),
-        (Kernel::Softplus, false) => each(z, slopes, softplus::<false>),
-        (Kernel::LipSwish, true) => each(z, slopes, lip_swish::<true>),
-        (Kernel::LipSwish, false) => each(z, slopes, lip_swish::<false>),
-        (Kernel::Gelu, true) => each(z, slopes, gelu::<true>),
-        (Kernel::Gelu, false) => each(z, slopes, gelu::<false>),
-        (Kernel::Sine { omega }, fma) => sine(omega, z, slopes, fma),
+        (Kernel::Identity, _) => {
+            on.1.fill(1.0);
+            on.2.fill(0.0);
+        }
+        (Kernel::Tanh, true) => each(on, tanh::<true>),
+        (Kernel::Tanh, false) => each(on, tanh::<false>),
+        (Kernel::Silu, true) => each(on, silu::<true>),
+        (Kernel::Silu, false) => each(on, silu::<false>),
+        (Kernel::Selu, true) => each(on, selu::<true>),
+        (Kernel::Selu, false) => each(on, selu::<false>),
+        (Kernel::Relu, _) => each(on, relu),
+        (Kernel::Softplus, true) => each(on, softplus::<true>),
+        (Kernel::Softplus, false) => each(on, softplus::<false>),
+        (Kernel::LipSwish, true) => each(on, lip_swish::<true>),
+        (Kernel::LipSwish, false) => each(on, lip_swish::<false>),
+        (Kernel::Gelu, true) => each(on, gelu::<true>),
+        (Kernel::Gelu, false) => each(on, gelu::<false>),
+        (Kernel::Sine { omega }, fma) => sine(omega, on, fma),
     }
 }
 
-/// sin(Ω z) and Ω cos(Ω z); by libm where an angle is too large for the quick reduction.
-fn sine(omega: f32, z: &mut [f32], slopes: &mut [f32], fma: bool) {
-    let scaled = |(s, c): (f32, f32)| (s, omega * c);
+/// What a function is applied to, and where its derivatives go: z, f′, f″.
+type On<'a> = (&'a mut [f32], &'a mut [f32], &'a mut [f32]);
+
+/// sin(Ω z), Ω cos(Ω z) and −Ω² sin(Ω z); by libm where an angle is too large for the quick reduction.
+fn sine(omega: f32, on: On, fma: bool) {
+    let scaled = |(s, c): (f32, f32)| (s, omega * c, -omega * omega * s);
     // False also where a number is NaN.
-    let quick = largest(z) * omega.abs() <= LARGEST_ANGLE;
+    let quick = largest(on.0) * omega.abs() <= LARGEST_ANGLE;
     match (quick, fma) {
         (true, true) => each(
-            z,
-            slopes,
+            on,
             #[inline(always)]
             |x| scaled(sin_cos::<true>(omega * x)),
         ),
         (true, false) => each(
-            z,
-            slopes,
+            on,
             #[inline(always)]
             |x| scaled(sin_cos::<false>(omega * x)),
         ),
-        (false, _) => each(z, slopes, |x| scaled((omega * x).sin_cos())),
+        (false, _) => each(on, |x| scaled((omega * x).sin_cos())),
     }
 }
 
@@ -54,26 +59,48 @@ fn largest(z: &[f32]) -> f32 {
     )
 }
 
-/// One pass over z, and over the slopes unless they are empty.
-fn each(z: &mut [f32], slopes: &mut [f32], f: impl Fn(f32) -> (f32, f32)) {
+/// One pass over z, and over those of the slopes and curvatures that are not empty.
+fn each((z, slopes, curvatures): On, f: impl Fn(f32) -> (f32, f32, f32)) {
     if slopes.is_empty() {
         simd(
             #[inline(always)]
             || z.iter_mut().for_each(|z| *z = f(*z).0),
         );
+    } else if curvatures.is_empty() {
+        simd(
+            #[inline(always)]
+            || {
+                z.iter_mut().zip(slopes).for_each(|(z, slope)| {
+                    let (y, first, _) = f(*z);
+                    (*z, *slope) = (y, first);
+                });
+            },
+        );
     } else {
         simd(
             #[inline(always)]
-            || z.iter_mut().zip(slopes).for_each(|(z, slope)| (*z, *slope) = f(*z)),
+            || {
+                z.iter_mut().zip(slopes).zip(curvatures).for_each(|((z, slope), curvature)| {
+                    (*z, *slope, *curvature) = f(*z);
+                });
+            },
         );
     }
 }
 
-/// slopes ← slopes · dy.
-pub(super) fn multiply(slopes: &mut [f32], dy: &[f32]) {
+/// numbers ← numbers · factors.
+pub(super) fn multiply(numbers: &mut [f32], factors: &[f32]) {
     simd(
         #[inline(always)]
-        || slopes.iter_mut().zip(dy).for_each(|(slope, dy)| *slope *= dy),
+        || numbers.iter_mut().zip(factors).for_each(|(number, factor)| *number *= factor),
+    );
+}
+
+/// sum ← sum + a · b.
+pub(super) fn add_multiplied(sum: &mut [f32], a: &[f32], b: &[f32]) {
+    simd(
+        #[inline(always)]
+        || sum.iter_mut().zip(a).zip(b).for_each(|((sum, a), b)| *sum += a * b),
     );
 }
 

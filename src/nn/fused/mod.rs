@@ -1,7 +1,8 @@
 //! A layer, or a whole multilayer perceptron, in one operation.
 //!
-//! **Formula.** y = f(x Wᵀ + b) with x of shape (N, I), W (O, I), b (O), y (N, O) and f an [`Activation`]. Backwards,
-//! with dz = dy · f′(x Wᵀ + b): dW = dzᵀ x, db = Σₙ dzₙ, dx = dz W.
+//! **Formula.** y = f(z) with z = x Wᵀ + b, x of shape (N, I), W (O, I), b (O), y (N, O) and f an [`Activation`]; for a
+//! tangent ẋ, ẏ = f′(z) ż with ż = ẋ Wᵀ. Backwards, with dż = dẏ · f′(z) and dz = dy · f′(z) + dẏ · f″(z) ż:
+//! dW = dzᵀ x + dżᵀ ẋ, db = Σₙ dzₙ, dx = dz W, dẋ = dż W.
 //!
 //! **Why it is fast.** In f32 on the CPU, one operation on dfdx's tape does what dfdx needs three to nine for:
 //!
@@ -17,7 +18,8 @@
 //!
 //! With the feature `f64` or `cuda` the layer is composed of dfdx's operations instead.
 
-use super::Activation;
+use super::forward_mode::activation_pushforward;
+use super::{Activation, DualPoints, Identity};
 use crate::Result;
 use crate::tensor::{Dev, Points, Real};
 use dfdx::nn::modules::Linear;
@@ -110,43 +112,79 @@ pub fn layer<A: Activation, const I: usize, const O: usize, T: Tape<Real, Dev>>(
     }
 }
 
-/// The layers of a multilayer perceptron, the activation after all but the last.
+/// z = x Wᵀ + b and ż = ẋ Wᵀ for each tangent, then y = f(z) and ẏ = f′(z) ż.
 #[cfg(any(feature = "f64", feature = "cuda"))]
-pub(super) fn network<A: Activation, const I: usize, const H: usize, const O: usize, T: Tape<Real, Dev>>(
-    first: &Linear<I, H, Real, Dev>,
-    hidden: &[Linear<H, H, Real, Dev>],
-    last: &Linear<H, O, Real, Dev>,
-    x: Points<I, T>,
-) -> Result<Points<O, T>> {
-    layer_by_layer::<A, I, H, O, T>(first, hidden, last, x)
+pub fn layer_pushforward<A: Activation, const I: usize, const O: usize, T: Tape<Real, Dev>>(
+    linear: &Linear<I, O, Real, Dev>,
+    x: DualPoints<I, T>,
+) -> Result<DualPoints<O, T>> {
+    use dfdx::prelude::{PermuteTo, Rank2, TryMatMul};
+    let z = x.push(
+        |x| layer::<Identity, I, O, T>(linear, x),
+        |tangent| {
+            let weight = linear.weight.retaped::<T>().try_permute::<Rank2<I, O>, _>()?;
+            Ok(tangent.try_matmul(weight)?)
+        },
+    )?;
+    if A::kernel() == Some(Kernel::Identity) { Ok(z) } else { activation_pushforward::<A, O, T>(z) }
 }
 
-/// The layers of a multilayer perceptron, the activation after all but the last: one operation if the activation has a
-/// kernel.
+/// z = x Wᵀ + b and ż = ẋ Wᵀ for each tangent, then y = f(z) and ẏ = f′(z) ż.
 #[cfg(not(any(feature = "f64", feature = "cuda")))]
-pub(super) fn network<A: Activation, const I: usize, const H: usize, const O: usize, T: Tape<Real, Dev>>(
-    first: &Linear<I, H, Real, Dev>,
-    hidden: &[Linear<H, H, Real, Dev>],
-    last: &Linear<H, O, Real, Dev>,
-    x: Points<I, T>,
-) -> Result<Points<O, T>> {
-    let Some(kernel) = A::kernel() else { return layer_by_layer::<A, I, H, O, T>(first, hidden, last, x) };
-    let mut layers = tape::Layers::new(kernel, first)?;
-    for linear in hidden {
-        layers = layers.then(kernel, linear)?;
+pub fn layer_pushforward<A: Activation, const I: usize, const O: usize, T: Tape<Real, Dev>>(
+    linear: &Linear<I, O, Real, Dev>,
+    x: DualPoints<I, T>,
+) -> Result<DualPoints<O, T>> {
+    match A::kernel() {
+        Some(kernel) => tape::Layers::new(kernel, linear)?.push(x),
+        None => activation_pushforward::<A, O, T>(tape::Layers::new(Kernel::Identity, linear)?.push(x)?),
     }
-    layers.then(Kernel::Identity, last)?.apply(x)
 }
 
-fn layer_by_layer<A: Activation, const I: usize, const H: usize, const O: usize, T: Tape<Real, Dev>>(
-    first: &Linear<I, H, Real, Dev>,
-    hidden: &[Linear<H, H, Real, Dev>],
-    last: &Linear<H, O, Real, Dev>,
-    x: Points<I, T>,
-) -> Result<Points<O, T>> {
-    let mut h = layer::<A, I, H, T>(first, x)?;
-    for linear in hidden {
-        h = layer::<A, H, H, T>(linear, h)?;
+/// The layers of a multilayer perceptron, the activation after all but the last: one operation if there is a kernel for
+/// it.
+pub(super) struct Network<'a, const I: usize, const H: usize, const O: usize> {
+    pub(super) first: &'a Linear<I, H, Real, Dev>,
+    pub(super) hidden: &'a [Linear<H, H, Real, Dev>],
+    pub(super) last: &'a Linear<H, O, Real, Dev>,
+}
+
+impl<const I: usize, const H: usize, const O: usize> Network<'_, I, H, O> {
+    /// y, shape (N, O), for x of shape (N, I).
+    pub(super) fn apply<A: Activation, T: Tape<Real, Dev>>(&self, x: Points<I, T>) -> Result<Points<O, T>> {
+        #[cfg(not(any(feature = "f64", feature = "cuda")))]
+        if let Some(kernel) = A::kernel() {
+            return self.at_once(kernel)?.apply(x);
+        }
+        let mut h = layer::<A, I, H, T>(self.first, x)?;
+        for linear in self.hidden {
+            h = layer::<A, H, H, T>(linear, h)?;
+        }
+        layer::<Identity, H, O, T>(self.last, h)
     }
-    layer::<super::Identity, H, O, T>(last, h)
+
+    /// y, and J ẋ for each tangent.
+    pub(super) fn push<A: Activation, T: Tape<Real, Dev>>(
+        &self,
+        x: DualPoints<I, T>,
+    ) -> Result<DualPoints<O, T>> {
+        #[cfg(not(any(feature = "f64", feature = "cuda")))]
+        if let Some(kernel) = A::kernel() {
+            return self.at_once(kernel)?.push(x);
+        }
+        let mut h = layer_pushforward::<A, I, H, T>(self.first, x)?;
+        for linear in self.hidden {
+            h = layer_pushforward::<A, H, H, T>(linear, h)?;
+        }
+        layer_pushforward::<Identity, H, O, T>(self.last, h)
+    }
+
+    #[cfg(not(any(feature = "f64", feature = "cuda")))]
+    fn at_once<T: Tape<Real, Dev>>(&self, kernel: Kernel) -> Result<tape::Layers<I, O, T>> {
+        let mut layers = tape::Layers::new(kernel, self.first)?;
+        for linear in self.hidden {
+            layers = layers.then(kernel, linear)?;
+        }
+        layers.then(Kernel::Identity, self.last)
+    }
 }

@@ -25,11 +25,13 @@ const MOST_PARTS: usize = 4;
 const MOST_ROWS: usize = 256;
 
 impl Split {
-    /// For so much work per row.
-    pub(super) fn new(rows: usize, work: usize) -> Self {
-        let parts = (rows.saturating_mul(work) / GRAIN).min(rows / FEWEST_ROWS).clamp(1, MOST_PARTS);
+    /// For so much work per row, where each row of the batch stands for so many rows of the layers.
+    pub(super) fn new(rows: usize, copies: usize, work: usize) -> Self {
+        let copies = copies.max(1);
+        let all = rows.saturating_mul(copies);
+        let parts = (all.saturating_mul(work) / GRAIN).min(all / FEWEST_ROWS).clamp(1, MOST_PARTS);
         let rows_per_part = rows.div_ceil(parts);
-        let tiles_per_part = rows_per_part.div_ceil(MOST_ROWS).max(1);
+        let tiles_per_part = rows_per_part.div_ceil((MOST_ROWS / copies).max(1)).max(1);
         let rows_per_tile = rows_per_part.div_ceil(tiles_per_part).max(1);
         let parts = rows.div_ceil(rows_per_tile * tiles_per_part).max(1);
         Self { rows, rows_per_tile, tiles_per_part, parts }

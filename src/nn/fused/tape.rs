@@ -2,7 +2,9 @@
 
 use super::Kernel;
 use super::dense::{Dense, Stack, Sums};
+use super::kernel::add;
 use crate::Result;
+use crate::nn::DualPoints;
 use crate::tensor::{Dev, Gradients, Points, Real};
 use dfdx::nn::modules::Linear;
 use dfdx::prelude::{
@@ -14,6 +16,7 @@ pub(super) struct Layers<const I: usize, const O: usize, T> {
     stack: Vec<Dense>,
     /// The weight and the bias of each layer.
     gradients: Vec<[Borrow; 2]>,
+    device: Dev,
     tape: T,
 }
 
@@ -23,7 +26,8 @@ type Borrow = Box<dyn Fn(&mut Gradients) -> std::result::Result<&mut Vec<Real>, 
 impl<const I: usize, const O: usize, T: Tape<Real, Dev>> Layers<I, O, T> {
     /// One layer.
     pub(super) fn new(kernel: Kernel, linear: &Linear<I, O, Real, Dev>) -> Result<Self> {
-        Self { stack: Vec::new(), gradients: Vec::new(), tape: T::default() }.add(kernel, linear)
+        let device = linear.weight.device().clone();
+        Self { stack: Vec::new(), gradients: Vec::new(), device, tape: T::default() }.add(kernel, linear)
     }
 
     /// These layers, and another one after them.
@@ -32,7 +36,8 @@ impl<const I: usize, const O: usize, T: Tape<Real, Dev>> Layers<I, O, T> {
         kernel: Kernel,
         linear: &Linear<O, P, Real, Dev>,
     ) -> Result<Layers<I, P, T>> {
-        Layers { stack: self.stack, gradients: self.gradients, tape: self.tape }.add(kernel, linear)
+        let Self { stack, gradients, device, tape } = self;
+        Layers { stack, gradients, device, tape }.add(kernel, linear)
     }
 
     fn add<const H: usize>(mut self, kernel: Kernel, linear: &Linear<H, O, Real, Dev>) -> Result<Self> {
@@ -47,32 +52,67 @@ impl<const I: usize, const O: usize, T: Tape<Real, Dev>> Layers<I, O, T> {
 
     /// y, shape (N, O), for x of shape (N, I).
     pub(super) fn apply(self, x: Points<I, T>) -> Result<Points<O, T>> {
-        let (x, tape) = x.try_contiguous()?.split_tape();
+        let (x, tape) = x.split_tape();
+        let (mut y, tape) = self.record(vec![x], tape)?;
+        // As many as were given.
+        Ok(y.swap_remove(0).put_tape(tape))
+    }
+
+    /// y, and J ẋ for each tangent.
+    pub(super) fn push(self, x: DualPoints<I, T>) -> Result<DualPoints<O, T>> {
+        let (value, mut points, tape) = x.into_parts();
+        points.insert(0, value);
+        let (mut y, tape) = self.record(points, tape)?;
+        let value = y.remove(0);
+        DualPoints::new(value.put_tape(tape), y)
+    }
+
+    /// One operation for values and tangents, on the one tape of all.
+    fn record(self, points: Vec<Points<I>>, tape: T) -> Result<(Vec<Points<O>>, T)> {
         let mut tape = tape.merge(self.tape);
-        let n = x.shape().0;
+        let (mut x, mut numbers) = (Vec::new(), Vec::new());
+        for points in points {
+            let (points, after) = points.put_tape(tape).try_contiguous()?.split_tape();
+            numbers.push(copied(&points));
+            x.push(points);
+            tape = after;
+        }
+        let n = x.first().map_or(0, |x| x.shape().0);
         let stack = Stack::new(self.stack);
-        let (y, saved) = stack.forward(&copied(&x), n, T::OWNS_TAPE);
-        let y = x.device().try_tensor_from_vec(y, (n, Const::<O>))?;
-        let (dx, dy, parameters) = (borrow(&x), borrow(&y), self.gradients);
+        let (numbers, saved) = stack.forward(&numbers, n, T::OWNS_TAPE);
+        let device = self.device;
+        let y: Vec<Points<O>> = numbers
+            .into_iter()
+            .map(|numbers| device.try_tensor_from_vec(numbers, (n, Const::<O>)))
+            .collect::<Result<_, _>>()?;
+        let dx: Vec<Borrow> = x.iter().map(borrow).collect();
+        let dy: Vec<Borrow> = y.iter().map(borrow).collect();
+        let parameters = self.gradients;
         tape.add_backward_op(move |gradients| {
             // dfdx lends one gradient at a time: the lists are taken out, and put back below.
-            let mut own_dx = std::mem::take(dx(gradients)?);
-            let own_dy = std::mem::take(dy(gradients)?);
+            let mut own_dy = Vec::new();
+            for dy in &dy {
+                own_dy.push(std::mem::take(dy(gradients)?));
+            }
             let mut sums = Vec::new();
             for [weight, bias] in &parameters {
                 let weight = std::mem::take(weight(gradients)?);
                 sums.push(Sums { weight, bias: std::mem::take(bias(gradients)?) });
             }
-            stack.backward(saved, &own_dy, &mut own_dx, &mut sums);
-            *dx(gradients)? = own_dx;
-            *dy(gradients)? = own_dy;
+            let own_dx = stack.backward(saved, &own_dy, &mut sums);
+            for (dy, own) in dy.iter().zip(own_dy) {
+                *dy(gradients)? = own;
+            }
+            for (dx, own) in dx.iter().zip(own_dx) {
+                add(dx(gradients)?, &own);
+            }
             for ([weight, bias], sums) in parameters.iter().zip(sums) {
                 *weight(gradients)? = sums.weight;
                 *bias(gradients)? = sums.bias;
             }
             Ok(())
         });
-        Ok(y.put_tape(tape))
+        Ok((y, tape))
     }
 }
 
