@@ -4,7 +4,7 @@ use super::contraction::merged;
 use super::fixed_point::{FixedPoint, TOLERANCE, budget, fixed_point};
 use super::log_det::solve_columns;
 use super::lu::largest_singular_values;
-use super::slices::{flat, points};
+use super::slices::flat;
 use super::{Contraction, EstimateLogDet, Estimator, NonExpansive, exact_log_det};
 use crate::Result;
 use crate::lesson_01_change_of_variables::Bijection;
@@ -21,9 +21,9 @@ use rand_distr::uniform::SampleUniform;
 /// z = x + u(x) with a [`Contraction`] u: a bijection (Behrmann et al. 2018, arXiv:1811.00995, theorem 1), whose
 /// log |det(I + J)| is computed exactly here. [`Estimated`](super::Estimated) estimates it.
 ///
-/// Forward asks u once for each coordinate. The inverse is a [`fixed_point`]: log ε / log c steps for a residual of ε. With a
-/// tape, one step of Newton's method from the solution x*, x = x* − (I + J)⁻¹ (x* + u(x*) − z) with J held fixed, has the
-/// value x* and the gradients of the inverse (implicit function theorem); no step of the iteration is recorded.
+/// Forward asks u once for each coordinate. The inverse is a [`fixed_point`], log ε / log c steps for a residual of ε, and one
+/// step of Newton's method, x = x* − (I + J)⁻¹ (x* + u(x*) − z) with x* and J held fixed. Only that step is recorded on a
+/// tape: its gradients are those of the inverse (implicit function theorem).
 ///
 /// ```
 /// use pushforward::change_of_variables::Bijection;
@@ -80,25 +80,20 @@ impl<const D: usize, const H: usize, const L: usize, A: NonExpansive> Invertible
         fixed_point(|x| u.apply(x), z, TOLERANCE, budget(self.contraction.coefficient()))
     }
 
-    /// x with the gradients of the inverse, and the tape.
+    /// A step of Newton's method from the solution x*, x = x* − (I + J)⁻¹ (x* + u(x*) − z): its gradients are those of the
+    /// inverse, and what was left of the residual goes.
     fn invert<T: Tape<Real, Dev>>(&self, u: &Mlp<D, H, D, L, A>, z: Points<D, T>) -> Result<Points<D, T>> {
         let (z, tape) = z.split_tape();
         let x = self.solve_with(u, &z)?.x;
-        if !T::OWNS_TAPE {
-            return Ok(x.put_tape(tape));
-        }
         let (n, device) = (x.shape().0, x.device().clone());
         let (_, columns, NoneTape) = jacobian_columns(u, x.clone())?.into_parts();
-        let inverses = solve_columns(&columns)?.inverses;
-        let inverses: Vec<Real> = inverses.into_iter().map(|entry| entry as Real).collect();
-        let shape = (n, Const::<D>, Const::<D>);
-        let inverses = device.try_tensor_from_vec(inverses, shape)?;
-        // u at x* without a gradient of x*: that of the parameters is left.
-        let residual = u.apply(x.clone().put_tape(T::default()))?.try_sub(z.put_tape(tape))?;
-        let step = residual.try_broadcast_like::<_, Axis<1>>(&shape)?.try_mul(inverses)?;
-        let step = step.try_sum::<(usize, Const<D>), Axis<2>>()?.try_negate()?;
-        let own = points(&device, n, flat(&step.retaped::<NoneTape>())?)?;
-        Ok(step.try_sub(own)?.try_add(x)?)
+        let inverses = solve_columns(&columns)?.inverses.into_iter().map(|entry| entry as Real).collect();
+        let inverses = device.try_tensor_from_vec(inverses, (n, Const::<D>, Const::<D>))?;
+        // x* is a constant, so that the gradients of u are those of its parameters.
+        let missing = z.put_tape(tape).try_sub(x.clone())?;
+        let missing = missing.try_sub(u.apply(x.clone().put_tape(T::default()))?)?;
+        let step = missing.try_broadcast_like::<_, Axis<1>>(inverses.shape())?.try_mul(inverses)?;
+        Ok(step.try_sum::<(usize, Const<D>), Axis<2>>()?.try_add(x)?)
     }
 }
 
