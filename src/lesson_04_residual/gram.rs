@@ -1,7 +1,9 @@
 //! The bound of a spectral norm by powers of a Gram matrix, on slices of f64.
 
+use crate::tensor::{has_fma, simd};
+
 /// Rows and columns of a tile of a product: its sums stay in registers.
-const TILE: (usize, usize) = (4, 8);
+const TILE: (usize, usize) = (4, 16);
 
 /// S = (Σ σᵢ²ᵖ)^(1/2p) with p = 2ᵐ + 1 for the singular values σᵢ of a matrix of `rows` rows, and ∂S/∂W.
 ///
@@ -20,7 +22,17 @@ pub(super) fn schatten(weight: &[f64], rows: usize, squarings: u32) -> (f64, Vec
         if is_tall { (&scaled, &other, rows, columns) } else { (&other, &scaled, columns, rows) };
     let (padded_low, padded_high) = (low.next_multiple_of(TILE.1), high.next_multiple_of(TILE.1));
     let (tall, wide) = (padded(tall, low, padded_low), padded(wide, high, padded_high));
-    let product = pulp::Arch::new().dispatch(|| powers(&tall, &wide, padded_low, padded_high, squarings));
+    let product = if has_fma() {
+        simd(
+            #[inline(always)]
+            || powers::<true>(&tall, &wide, (padded_low, padded_high), squarings),
+        )
+    } else {
+        simd(
+            #[inline(always)]
+            || powers::<false>(&tall, &wide, (padded_low, padded_high), squarings),
+        )
+    };
     let (log_scale, product) = (product.0, trimmed(&product.1, padded_low, low, high));
     let product = if is_tall { product } else { transposed(&product, high) };
     let inner: f64 = scaled.iter().zip(&product).map(|(w, h)| w * h).sum();
@@ -33,17 +45,22 @@ pub(super) fn schatten(weight: &[f64], rows: usize, squarings: u32) -> (f64, Vec
 
 /// (L, W Q) with e^L Q = (WᵀW)^(2ᵐ).
 #[inline(always)]
-fn powers(tall: &[f64], wide: &[f64], low: usize, high: usize, squarings: u32) -> (f64, Vec<f64>) {
+fn powers<const FMA: bool>(
+    tall: &[f64],
+    wide: &[f64],
+    (low, high): (usize, usize),
+    squarings: u32,
+) -> (f64, Vec<f64>) {
     let mut log_scale = 0.0;
     let mut power = vec![0.0; low * low];
     let mut square = power.clone();
-    symmetric_product(tall, low, &mut power);
+    symmetric_product::<FMA>(tall, low, &mut power);
     for step in 0..=squarings {
         let trace: f64 = (0..low).map(|i| power[i * (low + 1)]).sum();
         power.iter_mut().for_each(|entry| *entry /= trace);
         log_scale += trace.ln();
         if step < squarings {
-            symmetric_product(&power, low, &mut square);
+            symmetric_product::<FMA>(&power, low, &mut square);
             std::mem::swap(&mut power, &mut square);
             log_scale *= 2.0;
         }
@@ -51,7 +68,7 @@ fn powers(tall: &[f64], wide: &[f64], low: usize, high: usize, squarings: u32) -
     let mut product = vec![0.0; high * low];
     for row in (0..high).step_by(TILE.0) {
         for column in (0..low).step_by(TILE.1) {
-            store(tile(wide, (high, row), &power, (low, column)), &mut product, low, (row, column));
+            store(tile::<FMA>(wide, (high, row), &power, (low, column)), &mut product, low, (row, column));
         }
     }
     (log_scale, product)
@@ -59,10 +76,10 @@ fn powers(tall: &[f64], wide: &[f64], low: usize, high: usize, squarings: u32) -
 
 /// AᵀA of a matrix with n columns: the tiles on and above the diagonal are computed and mirrored.
 #[inline(always)]
-fn symmetric_product(a: &[f64], n: usize, product: &mut [f64]) {
+fn symmetric_product<const FMA: bool>(a: &[f64], n: usize, product: &mut [f64]) {
     for row in (0..n).step_by(TILE.0) {
         for column in (row / TILE.1 * TILE.1..n).step_by(TILE.1) {
-            let sums = tile(a, (n, row), a, (n, column));
+            let sums = tile::<FMA>(a, (n, row), a, (n, column));
             for (i, sums) in sums.iter().enumerate() {
                 for (j, sum) in sums.iter().enumerate() {
                     product[(row + i) * n + column + j] = *sum;
@@ -75,7 +92,7 @@ fn symmetric_product(a: &[f64], n: usize, product: &mut [f64]) {
 
 /// A tile of AᵀB: rows of the result from `row`, columns from `column`; n and m columns of A and B.
 #[inline(always)]
-fn tile(
+fn tile<const FMA: bool>(
     a: &[f64],
     (n, row): (usize, usize),
     b: &[f64],
@@ -86,7 +103,7 @@ fn tile(
         let (a, b) = (&a[row..row + TILE.0], &b[column..column + TILE.1]);
         for (sums, a) in sums.iter_mut().zip(a) {
             for (sum, b) in sums.iter_mut().zip(b) {
-                *sum += a * b;
+                *sum = if FMA { a.mul_add(*b, *sum) } else { a * b + *sum };
             }
         }
     }
