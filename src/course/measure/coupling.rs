@@ -31,7 +31,7 @@ fn coupling<M>(model: M, distribution: &impl Sample<2>, seed: u64) -> Result<Vec
 where
     M: Bijection<2> + Bijection<2, Recording> + TensorCollection<Real, AutoDevice> + Clone,
 {
-    let run = Run { steps: 2000, batch: 512, seed, metric: "test_nll_2000" };
+    let run = Run { steps: 2000, batch: 512, learning_rate: 1e-3, seed, metric: "test_nll_2000" };
     fit(model, &Data::of(distribution)?, run, |model, x, _, gradients| {
         let flow = Flow { bijection: model.clone(), base: StandardNormal };
         negative_log_likelihood(&flow, x, gradients)

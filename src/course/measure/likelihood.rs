@@ -10,11 +10,12 @@ use pushforward::train::{Progress, Training, train};
 use rand::Rng;
 use std::time::Instant;
 
-/// How long is trained: every run sees about a million points.
+/// How is trained.
 #[derive(Clone, Copy)]
 pub(super) struct Run {
     pub(super) steps: usize,
     pub(super) batch: usize,
+    pub(super) learning_rate: f64,
     pub(super) seed: u64,
     /// The name of the likelihood that is measured.
     pub(super) metric: &'static str,
@@ -62,6 +63,7 @@ where
     let mut source = Source::new(run.seed);
     let training = Training {
         steps: run.steps,
+        learning_rate: run.learning_rate,
         ema_decay: Some(DECAY),
         progress: Progress::Silent,
         ..Training::default()
