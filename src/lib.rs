@@ -7,6 +7,7 @@
 //! | 01 Change of variables | [`change_of_variables`] |
 //! | 02 Coupling layers | [`coupling`] |
 //! | 03 Autoregressive flows | [`autoregressive`] |
+//! | 04 Residual flows | [`residual`] |
 //! | 07 Flow matching | [`flow_matching`] |
 //!
 //! Below the lessons lies the floor, which knows nothing of them: [`tensor`], [`nn`], [`data`], [`mod@train`] and
@@ -43,6 +44,7 @@ pub mod figure;
 pub mod lesson_01_change_of_variables;
 pub mod lesson_02_coupling;
 pub mod lesson_03_autoregressive;
+pub mod lesson_04_residual;
 pub mod lesson_07_flow_matching;
 pub mod nn;
 pub mod tensor;
@@ -53,6 +55,7 @@ pub use error::{Error, Result};
 pub use lesson_01_change_of_variables as change_of_variables;
 pub use lesson_02_coupling as coupling;
 pub use lesson_03_autoregressive as autoregressive;
+pub use lesson_04_residual as residual;
 pub use lesson_07_flow_matching as flow_matching;
 pub use rand;
 pub use rand_distr;

@@ -36,6 +36,8 @@ CASES = [
     "sample/w256_silu_fixed/n10000/euler100",
     "realnvp_train/affine",
     "realnvp_train/spline",
+    "residual_train/roulette/b256",
+    "residual_train/exact2d/b256",
 ]
 """The word before the first stroke is the peer's program."""
 

@@ -107,7 +107,7 @@ pub(super) fn masked<
     let degrees = degrees::<D, I, H, O>(ranks);
     let [first, between, last] =
         [degrees.first(), degrees.between(), degrees.last()].map(|mask| mask.entries.into());
-    network.masked(Masks { first, between, last })
+    network.reweighted(&mut Masks { first, between, last })
 }
 
 /// Stops the compiler where a network of these sizes would lose connections.

@@ -42,6 +42,11 @@ pub struct Silu;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Selu;
 
+/// ELU(x) = x for x > 0 and eˣ − 1 otherwise (Clevert et al. 2015, arXiv:1511.07289, with α = 1): its slope is between 0
+/// and 1, and continuous.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Elu;
+
 /// sin(Ω x): networks with it learn functions with sharp edges (Sitzmann et al. 2020, arXiv:2006.09661, whose ω₀ this
 /// is; without the initialization of that paper).
 #[derive(Clone, Copy, Debug, Default)]
@@ -167,6 +172,24 @@ impl Activation for Selu {
 
     fn kernel() -> Option<Kernel> {
         Some(Kernel::Selu)
+    }
+}
+
+impl Activation for Elu {
+    fn apply<S: Shape, T: Tape<Real, Dev>>(x: Tensor<S, Real, Dev, T>) -> Result<Tensor<S, Real, Dev, T>> {
+        if is_empty(&x) {
+            return Ok(x);
+        }
+        let is_above = x.try_gt(0.0)?;
+        let below = negative_part(x.with_empty_tape())?.try_exp()?.try_sub(1.0)?;
+        Ok(is_above.try_choose(x, below)?)
+    }
+
+    /// 1 for x > 0 and eˣ otherwise.
+    fn derivative<S: Shape, T: Tape<Real, Dev>>(
+        x: Tensor<S, Real, Dev, T>,
+    ) -> Result<Tensor<S, Real, Dev, T>> {
+        Ok(negative_part(x)?.try_exp()?)
     }
 }
 

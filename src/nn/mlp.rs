@@ -1,7 +1,7 @@
 //! The multilayer perceptron.
 
 use super::fused::Network;
-use super::masked::{Masks, masked};
+use super::reweighted::{Place, Reweight, reweighted};
 use super::{Activation, DualPoints, Pushforward};
 use crate::Result;
 use crate::tensor::{Dev, Points, Real, Source};
@@ -61,19 +61,18 @@ impl<const I: usize, const H: usize, const O: usize, const L: usize, A: Activati
         Network { first: &self.first, hidden: &self.hidden.modules, last: &self.last }
     }
 
-    /// The same network with every weight multiplied by a number of its own, and the tape that remembers it: what is
-    /// computed with the result must carry that tape. The biases stay the same tensors.
-    pub(crate) fn masked<T: Tape<Real, Dev>>(&self, masks: Masks) -> Result<(Self, T)> {
-        let (first, tape) = masked::<I, H, T>(&self.first, masks.first)?;
-        let (last, last_tape) = masked::<H, O, T>(&self.last, masks.last)?;
-        let mut network = Self { first, hidden: self.hidden.clone(), last, activation: PhantomData };
-        let mut tape = tape.merge(last_tape);
-        for linear in &mut network.hidden.modules {
-            let (layer, layer_tape) = masked::<H, H, T>(linear, masks.between.clone())?;
+    /// The same network with other weights, and the tape that remembers them: what is computed with the result must carry
+    /// that tape. The biases stay the same tensors.
+    pub(crate) fn reweighted<T: Tape<Real, Dev>>(&self, by: &mut impl Reweight) -> Result<(Self, T)> {
+        let (first, mut tape) = reweighted::<I, H, T>(&self.first, by, Place::First)?;
+        let mut hidden = self.hidden.clone();
+        for linear in &mut hidden.modules {
+            let (layer, layer_tape) = reweighted::<H, H, T>(linear, by, Place::Between)?;
             *linear = layer;
             tape = tape.merge(layer_tape);
         }
-        Ok((network, tape))
+        let (last, last_tape) = reweighted::<H, O, T>(&self.last, by, Place::Last)?;
+        Ok((Self { first, hidden, last, activation: PhantomData }, tape.merge(last_tape)))
     }
 }
 

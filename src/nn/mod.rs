@@ -5,12 +5,12 @@ mod context;
 mod dual;
 mod forward_mode;
 mod fused;
-mod masked;
 mod mlp;
 mod parameters;
 mod residual_mlp;
+mod reweighted;
 
-pub use activation::{Activation, Gelu, Identity, LipSwish, Relu, Selu, Silu, Sine, Softplus, Tanh};
+pub use activation::{Activation, Elu, Gelu, Identity, LipSwish, Relu, Selu, Silu, Sine, Softplus, Tanh};
 pub use context::{ConcatSquash, sinusoidal_features};
 pub use dual::{Dual, jacobian};
 pub use forward_mode::{
@@ -18,7 +18,9 @@ pub use forward_mode::{
     power_series,
 };
 pub use fused::{Kernel, layer, layer_pushforward};
-pub(crate) use masked::Masks;
 pub use mlp::Mlp;
 pub use parameters::{parameters, set_parameters};
 pub use residual_mlp::ResidualMlp;
+#[cfg(not(feature = "cuda"))]
+pub(crate) use reweighted::replaced;
+pub(crate) use reweighted::{Masks, Place, Reweight, Weight};

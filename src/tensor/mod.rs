@@ -3,10 +3,12 @@
 
 mod functions;
 mod share;
+mod simd;
 
 pub(crate) use functions::{entries, is_empty};
 pub use functions::{log_sum_exp, log1p, softplus, sqrt};
 pub(crate) use share::share;
+pub(crate) use simd::{has_fma, simd};
 
 use crate::{Error, Result};
 use dfdx::prelude::{

@@ -2,6 +2,8 @@
 
 mod autoregressive;
 mod coupling;
+mod likelihood;
+mod residual;
 mod sampling;
 mod training;
 
@@ -39,7 +41,9 @@ struct Case {
 
 /// All cases, family by family.
 fn cases() -> impl Iterator<Item = &'static Case> {
-    [training::CASES, sampling::CASES, coupling::CASES, autoregressive::CASES].into_iter().flatten()
+    [training::CASES, sampling::CASES, coupling::CASES, autoregressive::CASES, residual::CASES]
+        .into_iter()
+        .flatten()
 }
 
 /// Runs the cases that begin with one of the given words.

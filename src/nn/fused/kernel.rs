@@ -2,6 +2,7 @@
 
 use super::functions::{LARGEST_ANGLE, gelu, lip_swish, relu, selu, silu, sin_cos, softplus, tanh};
 use crate::nn::Kernel;
+use crate::tensor::{has_fma, simd};
 
 /// Applies f to every entry of z; into `slopes`, unless it is empty, goes f′, and into `curvatures` f″.
 pub(super) fn activate(kernel: Kernel, z: &mut [f32], slopes: &mut [f32], curvatures: &mut [f32]) {
@@ -149,18 +150,4 @@ pub(super) fn transpose(from: &[f32], columns: usize, to: &mut [f32], rows: usiz
             }
         },
     );
-}
-
-/// Runs a loop with the widest vector instructions that this processor has.
-fn simd<R>(f: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(f)
-}
-
-/// Whether [`simd`] has instructions that multiply and add at once.
-fn has_fma() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    let wide = pulp::x86::V3::try_new().is_some();
-    #[cfg(not(target_arch = "x86_64"))]
-    let wide = cfg!(target_arch = "aarch64");
-    wide
 }

@@ -1,0 +1,94 @@
+//! How long a random series is.
+
+use crate::{Error, Result};
+use rand::{Rng, RngCore};
+use rand_distr::{Distribution, Poisson};
+
+/// The distribution of the number N of random terms of a series.
+///
+/// Term k is divided by P(N ≥ k), so an estimate of terms of the size cᵏ has the variance Σₖ c²ᵏ / P(N ≥ k), about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Length {
+    /// P(N = k) = p (1 − p)ᵏ⁻¹ for k = 1, 2, …, with the mean 1/p, so P(N ≥ k) = (1 − p)ᵏ⁻¹.
+    ///
+    /// The variance is finite if c² < 1 − p. Where c² > 1 − p it may be infinite: then averages settle badly however many
+    /// are taken.
+    Geometric {
+        /// The probability to stop after each term.
+        p: f64,
+    },
+    /// P(N = k) = e^(−λ) λᵏ / k! for k = 0, 1, 2, …, with the mean λ.
+    ///
+    /// P(N ≥ k) falls faster than any power, so the variance is infinite for every c > 0 (unless J is nilpotent): c²ᵏ k! / λᵏ
+    /// first falls, and grows again where k > λ / c². Draws that long are so rare that they are not met where λ is large,
+    /// and what they stand for, the terms from there on, is missing in the average then. A λ of several 1 / (1 − c) makes
+    /// those terms small.
+    Poisson {
+        /// λ, the mean.
+        rate: f64,
+    },
+}
+
+impl Length {
+    /// P(N ≥ k), to full relative precision, also where it is small.
+    ///
+    /// ```
+    /// use pushforward::residual::Length;
+    ///
+    /// assert_eq!(Length::Geometric { p: 0.5 }.at_least(3), 0.25);
+    /// let poisson = Length::Poisson { rate: 2.0 };
+    /// assert!((poisson.at_least(1) - (1.0 - (-2f64).exp())).abs() < 1e-15, "1 − P(N = 0), to rounding");
+    /// assert!(poisson.at_least(40) > 0.0, "one minus the rest would be 0, to rounding");
+    /// ```
+    pub fn at_least(&self, k: usize) -> f64 {
+        match *self {
+            _ if k == 0 => 1.0,
+            Self::Geometric { p } => ((k - 1) as f64 * (-p).ln_1p()).exp(),
+            Self::Poisson { rate } if k as f64 <= rate => 1.0 - (0..k).map(|i| poisson(rate, i)).sum::<f64>(),
+            Self::Poisson { rate } => tail(rate, k),
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        let refuse = |what, expected, found| Err(Error::OutOfDomain { what, expected, found });
+        match *self {
+            Self::Geometric { p } if !(p > 0.0 && p < 1.0) => {
+                refuse("the probability to stop a series", "between 0 and 1", p)
+            }
+            Self::Poisson { rate } if !(rate > 0.0 && rate <= LARGEST_RATE) => {
+                refuse("the mean number of random terms", "above 0 and at most 10000", rate)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// One N, for settings that were checked.
+    pub(super) fn draw(&self, rng: &mut dyn RngCore) -> usize {
+        match *self {
+            // 1 − U is never 0.
+            Self::Geometric { p } => 1 + ((1.0 - rng.r#gen::<f64>()).ln() / (-p).ln_1p()) as usize,
+            Self::Poisson { rate } => Poisson::new(rate).map_or(0, |length| length.sample(rng) as usize),
+        }
+    }
+}
+
+const LARGEST_RATE: f64 = 1e4;
+
+/// P(N = k), by its logarithm.
+fn poisson(rate: f64, k: usize) -> f64 {
+    let log_factorial: f64 = (2..=k).map(|i| (i as f64).ln()).sum();
+    (k as f64 * rate.ln() - rate - log_factorial).exp()
+}
+
+/// P(N ≥ k) for k > λ, a sum of positive terms that fall: P(N = k) (1 + λ / (k + 1) + λ² / ((k + 1)(k + 2)) + …).
+fn tail(rate: f64, k: usize) -> f64 {
+    let (mut term, mut sum) = (1.0, 0.0);
+    for next in k + 1.. {
+        sum += term;
+        term *= rate / next as f64;
+        if term <= f64::EPSILON * sum {
+            break;
+        }
+    }
+    poisson(rate, k) * sum
+}
