@@ -20,7 +20,8 @@ use pushforward::coupling::{
 };
 use pushforward::dfdx::prelude::{Const, TensorCollection, TensorFromVec};
 use pushforward::flow_matching::euler;
-use pushforward::nn::{Mlp, Silu, Tanh, parameters, set_parameters};
+use pushforward::nn::{Elu, LipSwish, Mlp, Silu, Softplus, Tanh, parameters, set_parameters};
+use pushforward::residual::{IResNet, InvertibleResidual, NonExpansive, Planar, ResidualFlow};
 use pushforward::tensor::{Dev, PerPoint, Points, Real, Recording, Source, rows};
 
 fn normal_points<const D: usize>() -> Points<D> {
@@ -224,6 +225,9 @@ fn an_empty_batch_is_an_error_everywhere() {
         ("Glow", both(&Glow::<2, 2, 4, 4, 2>::new(&mut Source::new(0)).unwrap(), none)),
         ("normalization", both(&ActNorm::new(&Source::new(0)).unwrap(), none)),
         ("linear", both(&InvertibleLinear::rotation(&mut Source::new(0)).unwrap(), none)),
+        ("residual", both(&residual::<2, Tanh>(0.9), none)),
+        ("i-ResNet", both(&IResNet::<2, 4, 0, 2>::new(&Source::new(0), 0.9).unwrap(), none)),
+        ("planar", both(&Planar::new(&mut Source::new(0)).unwrap(), none)),
         ("permutation", both(&Permutation::reverse(&Source::new(0)).unwrap(), none)),
     ] {
         errors.into_iter().for_each(|error| refused(name, error));
@@ -356,4 +360,51 @@ fn autoregressive_densities_integrate_to_one() {
     integrates_to_one("an IAF", &flow, (-15.0, 15.0), 500, 1e-4);
     let flow = Flow { bijection: spline_autoregressive(), base: StandardNormal };
     integrates_to_one("an autoregressive spline flow", &flow, (-8.0, 8.0), 500, 1e-4);
+}
+
+/// A residual block whose weights are large, so that all of them are divided.
+fn residual<const D: usize, A: NonExpansive>(c: f64) -> InvertibleResidual<D, 8, 1, A> {
+    stirred(InvertibleResidual::new(&Source::new(6), c).unwrap(), 0.8)
+}
+
+#[test]
+fn residual_blocks_keep_the_laws_of_bijections() {
+    bijection("residual, tanh", &residual::<3, Tanh>(0.9), normal_points());
+    bijection("residual, ELU", &residual::<2, Elu>(0.5), normal_points());
+    bijection("residual, softplus", &residual::<4, Softplus>(0.7), normal_points());
+    bijection("residual, LipSwish, almost not invertible", &residual::<2, LipSwish>(0.98), normal_points());
+    bijection("residual, 1 coordinate", &residual::<1, Tanh>(0.9), normal_points());
+    let source = Source::new(6);
+    let model = stirred(IResNet::<2, 8, 1, 3>::new(&source, 0.9).unwrap(), 0.3);
+    bijection("i-ResNet", &model, normal_points());
+    let model = stirred(ResidualFlow::<3, 8, 1, 3>::new(&source, 0.9).unwrap(), 0.3);
+    bijection("Residual Flow", &model, normal_points());
+    bijection("planar", &stirred(Planar::<2>::new(&mut Source::new(6)).unwrap(), 0.7), normal_points());
+    bijection("planar, inverted", &Inverted(Planar::<3>::new(&mut Source::new(6)).unwrap()), normal_points());
+}
+
+#[test]
+fn every_parameter_of_a_residual_flow_has_its_gradient() {
+    both_gradients("planar", &stirred(Planar::<3>::new(&mut Source::new(6)).unwrap(), 0.3));
+    both_gradients("residual, tanh", &residual::<3, Tanh>(0.6));
+    // The kink of ELU's slope lies within the steps of f32, and many layers add their roundings.
+    if size_of::<Real>() == 8 {
+        both_gradients("residual, LipSwish", &residual::<3, LipSwish>(0.9));
+        let source = Source::new(6);
+        let model = IResNet::<2, 5, 1, 2>::new(&source, 0.9).unwrap();
+        both_gradients("i-ResNet", &stirred(model, 0.3));
+        let model = ResidualFlow::<2, 5, 0, 3>::new(&source, 0.9).unwrap();
+        both_gradients("Residual Flow", &stirred(model, 0.3));
+    }
+}
+
+#[test]
+fn residual_densities_integrate_to_one() {
+    fn law<B: Bijection<2>>(name: &str, bijection: B) {
+        integrates_to_one(name, &Flow { bijection, base: StandardNormal }, (-15.0, 15.0), 400, 1e-4);
+    }
+    let source = Source::new(6);
+    law("a Residual Flow", stirred(ResidualFlow::<2, 8, 1, 3>::new(&source, 0.9).unwrap(), 0.3));
+    law("an i-ResNet", stirred(IResNet::<2, 8, 1, 3>::new(&source, 0.9).unwrap(), 0.3));
+    law("a planar flow", stirred(Planar::new(&mut Source::new(6)).unwrap(), 0.7));
 }

@@ -13,6 +13,7 @@ mod length;
 mod log_det;
 mod lu;
 mod models;
+mod planar;
 mod series;
 mod slices;
 mod spectral;
@@ -25,5 +26,6 @@ pub use fixed_point::{FixedPoint, TOLERANCE, fixed_point, iterates, published_fi
 pub use length::Length;
 pub use log_det::exact_log_det;
 pub use models::{IResNet, ResidualFlow, ResidualStep};
+pub use planar::Planar;
 pub use series::{Estimator, Noise, Series};
 pub use spectral::{MatrixNorm, PowerIteration, SQUARINGS, spectral_bound};
