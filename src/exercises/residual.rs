@@ -26,7 +26,9 @@ pub fn inverse(answer: impl Fn(&dyn Fn(f64) -> f64, f64, usize) -> Option<f64>) 
         let u = |x: f64| -c * x.sin();
         let place = format!("for u(x) = −{c} sin x and z = {z}");
         let Some(x) = answer(&u, z, budget) else {
-            return Verdict::not_yet(format!("{place} there is an x within {budget} values of u; you found none."));
+            return Verdict::not_yet(format!(
+                "{place} there is an x within {budget} values of u; you found none."
+            ));
         };
         let residual = (x - c * x.sin() - z).abs();
         if residual <= 1.1e-8 {
@@ -89,7 +91,9 @@ pub fn roulette(answer: impl Fn(usize, f64) -> f64) -> Verdict {
                 continue;
             }
             let hint = match () {
-                () if !differs(found, right.abs()) => " The signs of log(1 + t) = t − t²/2 + t³/3 − … alternate.",
+                () if !differs(found, right.abs()) => {
+                    " The signs of log(1 + t) = t − t²/2 + t³/3 − … alternate."
+                }
                 () if !differs(found, -right) => " The first term, t, has the sign +.",
                 () if !differs(found, sign / reach) => " log(1 + t) has tᵏ/k.",
                 () if !differs(found, sign / order) => {
@@ -159,7 +163,10 @@ pub fn contract(answer: impl Fn(Matrix, f64) -> Matrix) -> Verdict {
         } else {
             " It should be c."
         };
-        return Verdict::not_yet(format!("{place}: your matrix {} has the norm {norm:.4}.{hint}", matrix(found)));
+        return Verdict::not_yet(format!(
+            "{place}: your matrix {} has the norm {norm:.4}.{hint}",
+            matrix(found)
+        ));
     }
     Verdict::right("large weights end at the norm c, small ones stay.")
 }
@@ -194,7 +201,9 @@ pub fn planar(answer: impl Fn([f64; 2], [f64; 2], [f64; 2], f64) -> f64) -> Verd
             continue;
         }
         let hint = match () {
-            () if !differs(found, (1.0 + inner * slope).abs().ln()) || found.is_nan() && 1.0 + inner * slope < 0.0 => {
+            () if !differs(found, (1.0 + inner * slope).abs().ln())
+                || found.is_nan() && 1.0 + inner * slope < 0.0 =>
+            {
                 " That is with u. Where wᵀu < −1 the map folds, which û prevents."
             }
             () if !differs(found, 1.0 + reach * slope) => " That is the determinant; take its logarithm.",
