@@ -206,31 +206,45 @@ fn densities_integrate_to_one() {
     integrates_to_one("an affine flow", &flow, (-25.0, 25.0), 700, 1e-4);
 }
 
+/// One of each kind, of points of two coordinates.
+fn one_of_each() -> Vec<(&'static str, Box<dyn Bijection<2>>)> {
+    let mut source = Source::new(0);
+    let kept = Coupling::<2, 2, 4, 4, 0, Tanh, BoundedAffine>::new(&source, [true; 2]).unwrap();
+    let source = &mut source;
+    vec![
+        ("affine", Box::new(affine2())),
+        ("exponential", Box::new(Exponential)),
+        ("exponential, inverted", Box::new(Inverted(Exponential))),
+        ("a pair", Box::new((affine2(), affine2()))),
+        ("a list", Box::new([affine2()])),
+        ("NICE", Box::new(Nice::<2, 2, 4, 2>::new(source).unwrap())),
+        ("RealNVP", Box::new(RealNvp::<2, 2, 4, 4, 2>::new(source).unwrap())),
+        ("a spline flow", Box::new(SplineFlow::<2, 2, 4, 46, 2>::new(source).unwrap())),
+        ("Glow", Box::new(Glow::<2, 2, 4, 4, 2>::new(source).unwrap())),
+        ("Flow++", Box::new(FlowPlusPlus::<2, 2, 4, 28, 2>::new(source).unwrap())),
+        ("a coupling layer that keeps all", Box::new(kept)),
+        ("normalization", Box::new(ActNorm::new(source).unwrap())),
+        ("linear", Box::new(InvertibleLinear::rotation(source).unwrap())),
+        ("permutation", Box::new(Permutation::reverse(source).unwrap())),
+        ("autoregressive", Box::new(MaskedAutoregressive::<2, 2, 8, 4, 1>::new(source).unwrap())),
+        ("MAF", Box::new(Maf::<2, 2, 8, 4, 2>::new(source).unwrap())),
+        ("IAF", Box::new(Iaf::<2, 2, 8, 4, 2>::new(source).unwrap())),
+        ("residual", Box::new(residual::<2, Tanh>(0.9))),
+        ("i-ResNet", Box::new(IResNet::<2, 4, 0, 2>::new(source, 0.9).unwrap())),
+        ("Residual Flow", Box::new(ResidualFlow::<2, 4, 0, 2>::new(source, 0.9).unwrap())),
+        ("planar", Box::new(Planar::new(source).unwrap())),
+    ]
+}
+
 #[test]
 fn an_empty_batch_is_an_error_everywhere() {
     let none = || -> Points<2> { Source::new(0).device().tensor_from_vec(Vec::new(), (0, Const::<2>)) };
     let refused = |name: &str, found: Option<Error>| {
         assert!(matches!(found, Some(Error::Empty { .. })), "{name}: {found:?}");
     };
-    fn both<B: Bijection<2>>(f: &B, x: impl Fn() -> Points<2>) -> [Option<Error>; 2] {
-        [f.forward(x()).err(), f.inverse(x()).err()]
-    }
-    for (name, errors) in [
-        ("affine", both(&affine2(), none)),
-        ("exponential", both(&Exponential, none)),
-        ("a pair", both(&(affine2(), affine2()), none)),
-        ("a list", both(&[affine2()], none)),
-        ("NICE", both(&Nice::<2, 2, 4, 2>::new(&Source::new(0)).unwrap(), none)),
-        ("RealNVP", both(&RealNvp::<2, 2, 4, 4, 2>::new(&Source::new(0)).unwrap(), none)),
-        ("Glow", both(&Glow::<2, 2, 4, 4, 2>::new(&mut Source::new(0)).unwrap(), none)),
-        ("normalization", both(&ActNorm::new(&Source::new(0)).unwrap(), none)),
-        ("linear", both(&InvertibleLinear::rotation(&mut Source::new(0)).unwrap(), none)),
-        ("residual", both(&residual::<2, Tanh>(0.9), none)),
-        ("i-ResNet", both(&IResNet::<2, 4, 0, 2>::new(&Source::new(0), 0.9).unwrap(), none)),
-        ("planar", both(&Planar::new(&mut Source::new(0)).unwrap(), none)),
-        ("permutation", both(&Permutation::reverse(&Source::new(0)).unwrap(), none)),
-    ] {
-        errors.into_iter().for_each(|error| refused(name, error));
+    for (name, f) in one_of_each() {
+        refused(name, f.forward(none()).err());
+        refused(name, f.inverse(none()).err());
     }
     refused("normal", StandardNormal.log_prob(none()).err());
     refused("uniform", Uniform.log_prob(none()).err());
@@ -239,6 +253,22 @@ fn an_empty_batch_is_an_error_everywhere() {
     let field = Mlp::<3, 4, 2, 1, Silu>::new(&Source::new(0)).unwrap();
     refused("euler", euler(&field, none(), 3).err());
     assert!(rows(&none()).is_empty());
+}
+
+#[test]
+fn a_coordinate_that_is_not_finite_is_refused_by_every_bijection() {
+    for bad in [Real::NAN, Real::INFINITY, -Real::INFINITY] {
+        for point in [[bad, 0.5], [0.5, bad]] {
+            let x = Source::new(0).points(&[[0.5, 0.2], point]).unwrap();
+            let index = 2 + point.iter().position(|x| !x.is_finite()).unwrap();
+            for (name, f) in one_of_each() {
+                for found in [f.forward(x.clone()), f.inverse(x.clone())].map(Result::err) {
+                    let right = matches!(&found, Some(Error::NotFinite { index: at, .. }) if *at == index);
+                    assert!(right, "{name}, {point:?}: {found:?}");
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -12,9 +12,9 @@ use pushforward::change_of_variables::{
     Bijection, Density, Flow, StandardNormal, log_abs_det, negative_log_likelihood,
 };
 use pushforward::coupling::{
-    ActNorm, Additive, BoundedAffine, Coupling, FlowPlusPlus, Glow, InvertibleLinear, LogisticMixture, Nice,
-    Permutation, RealNvp, Spline, SplineFlow, Transformer, UnboundedAffine, alternating_mask, given,
-    half_mask, invert, transform,
+    ActNorm, Additive, BoundedAffine, ConditionalBijection, Coupling, FlowPlusPlus, Glow, InvertibleLinear,
+    LogisticMixture, Nice, Permutation, RealNvp, Spline, SplineFlow, Transformer, UnboundedAffine,
+    alternating_mask, given, half_mask, invert, transform,
 };
 use pushforward::data::{Sample, TwoMoons};
 use pushforward::dfdx::prelude::{Axis, Backward, MeanTo, SumTo, TensorCollection, Trace, TryAdd, TryMul};
@@ -254,6 +254,20 @@ fn a_discriminant_that_is_rounded_below_zero_still_has_a_root() {
         close("x at the upper end of the bin", width - 1.0, x.into(), 1e-3);
     }
     assert!(negative > 0, "the published formula has a negative discriminant for some of these points");
+}
+
+/// Rounding puts the end of bin 4 just above 0, the place of knot 5. The bin begins so steep that rounding is all that is left of
+/// the discriminant at its end, in double precision too.
+#[test]
+fn a_bin_that_begins_beyond_measure_has_a_root_at_its_end() {
+    let (spline, mut h) = (Spline::<10, 3>, [0.0; 29]);
+    h[24] = -1000.0;
+    for slope in [1e9, 1e10, 1e11, 1e12, 1e13] {
+        h[23] = slope;
+        let x = spline.inverse(0.0, &h).unwrap();
+        assert!((-0.6001..=1e-6).contains(&x), "x = {x} is in the bin, for the slope {slope}");
+        close("y", 0.0, spline.forward(x, &h).0.into(), 1e-6);
+    }
 }
 
 #[test]
@@ -617,4 +631,107 @@ fn a_linear_map_whose_pivots_go_round_is_its_matrix() {
             close("an entry", f64::from(matrix[i][j]), columns[j][i].into(), 1e-6);
         }
     }
+}
+
+#[test]
+fn a_batch_whose_scale_overflows_is_refused_and_changes_nothing() {
+    let source = Source::new(0);
+    let batch = |deviation: Real| source.points(&[[deviation, 1.0], [-deviation, -1.0]]).unwrap();
+    let mut norm = ActNorm::<2>::new(&source).unwrap();
+    let before = parameters(&norm).unwrap();
+    for deviation in [0.01 * Real::MIN_POSITIVE, 0.9 * Real::MAX] {
+        let error = norm.initialize(&batch(deviation)).unwrap_err();
+        assert!(matches!(error, Error::OutOfDomain { .. }), "{error}");
+        assert!(error.to_string().contains("overflow"), "{error}");
+        assert_eq!((norm.is_initialized(), parameters(&norm).unwrap()), (false, before.clone()));
+    }
+    for deviation in [100.0 * Real::MIN_POSITIVE, 0.001 * Real::MAX] {
+        let mut norm = ActNorm::<2>::new(&source).unwrap();
+        norm.initialize(&batch(deviation)).unwrap();
+        let y = rows(&norm.forward(batch(deviation)).unwrap().0);
+        close("a normalized point", 1.0, y[0][0].into(), 1e-4);
+        close("its mirror image", -1.0, y[1][0].into(), 1e-4);
+    }
+}
+
+#[test]
+fn the_signs_of_a_linear_map_are_signs_whatever_a_file_holds() {
+    let source = Source::new(0);
+    let mut linear = InvertibleLinear::new(&source, [[2.0, 0.0], [0.5, -3.0]]).unwrap();
+    let x = source.points(&[[1.0, -2.0], [0.3, 0.4]]).unwrap();
+    let expected = rows(&linear.forward(x.clone()).unwrap().0);
+    let mut numbers = parameters(&linear).unwrap();
+    let signs = numbers.len() - 2;
+    numbers[signs..].copy_from_slice(&[0.5, -7.0]);
+    set_parameters(&mut linear, &numbers).unwrap();
+    assert_eq!(rows(&linear.forward(x).unwrap().0), expected);
+}
+
+#[test]
+fn an_initialization_that_fails_on_the_way_changes_nothing() {
+    let mut source = Source::new(0);
+    let mut glow = Glow::<2, 3, 8, 4, 3>::new(&mut source).unwrap();
+    let before = parameters(&glow).unwrap();
+    let (x, context) = (points(2.0), source.normal::<1>(299).unwrap());
+    assert!(matches!(glow.initialize_given(&x, &context), Err(Error::BatchMismatch { .. })));
+    assert_eq!(parameters(&glow).unwrap(), before);
+    glow.initialize_given(&x, &source.normal::<1>(300).unwrap()).unwrap();
+    assert_ne!(parameters(&glow).unwrap(), before);
+}
+
+/// Far apart and narrow, the components leave flats where rounding decides what Newton's method does.
+#[test]
+fn the_inverse_of_a_mixture_gives_a_number_in_its_flattest_parts() {
+    let (mut source, mut none) = (Source::new(4), 0);
+    for h in rows(&source.normal::<14>(2000).unwrap()) {
+        for spread in [1.0, 5.0, 20.0, 100.0] {
+            let h = h.map(|h| spread * h);
+            for k in -20i8..=20 {
+                let x = spread * Real::from(k) / 10.0;
+                let y = LogisticMixture::<4>.forward(x, &h).0;
+                let Some(back) = LogisticMixture::<4>.inverse(y, &h) else {
+                    none += 1;
+                    continue;
+                };
+                // No slope is above e⁸, and x is rounded.
+                let rounding = f64::from(Real::EPSILON * back.abs()) * 8f64.exp();
+                let y_back = LogisticMixture::<4>.forward(back, &h).0;
+                close("y", y.into(), y_back.into(), ROUND_TRIP + rounding);
+            }
+        }
+    }
+    assert_eq!(none, 0);
+}
+
+#[test]
+fn every_point_is_told_its_own_context_in_both_directions() {
+    fn law<M: ConditionalBijection<2, 1>>(name: &str, model: &M) {
+        let mut source = Source::new(3);
+        let (x, context) = (source.normal::<2>(5).unwrap(), source.normal::<1>(5).unwrap());
+        for forward in [true, false] {
+            let go = |x: &Points<2>, context: &Points<1>| {
+                let told = given(model, context.clone());
+                let (y, log_det) =
+                    if forward { told.forward(x.clone()) } else { told.inverse(x.clone()) }.unwrap();
+                (rows(&y), values(&log_det))
+            };
+            let (y, log_det) = go(&x, &context);
+            for (n, (x, c)) in rows(&x).into_iter().zip(rows(&context)).enumerate() {
+                let (alone, alone_log_det) = go(&source.points(&[x]).unwrap(), &source.points(&[c]).unwrap());
+                for (alone, y) in alone[0].into_iter().zip(y[n]) {
+                    close(&format!("{name}, point {n}"), alone.into(), y.into(), ROUND_TRIP);
+                }
+                close(
+                    &format!("{name}, log|det| of point {n}"),
+                    alone_log_det[0].into(),
+                    log_det[n].into(),
+                    ROUND_TRIP,
+                );
+            }
+        }
+    }
+    let mut source = Source::new(0);
+    law("NICE", &stirred(Nice::<2, 3, 8, 3>::new(&source).unwrap(), 0.3));
+    law("RealNVP", &stirred(RealNvp::<2, 3, 8, 4, 3>::new(&source).unwrap(), 0.3));
+    law("Glow", &stirred(Glow::<2, 3, 8, 4, 3>::new(&mut source).unwrap(), 0.2));
 }

@@ -447,3 +447,27 @@ fn the_check_of_the_gaussian_rejects_the_generating_direction_and_a_scale_withou
     assert!(!scale.is_solved() && scale.to_string().contains("logarithm"), "{scale}");
     assert!(!exercises::gaussian(|rho, x| (right(rho, x).0, -rho * x)).is_solved());
 }
+
+/// The ranks 0, STEP, 2 STEP and so on, of N features whatever they are asked for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mistaken<const N: usize, const STEP: usize>;
+
+impl<const N: usize, const STEP: usize> Order for Mistaken<N, STEP> {
+    fn ranks(_: usize) -> Vec<usize> {
+        (0..N).map(|i| STEP.wrapping_mul(i)).collect()
+    }
+}
+
+#[test]
+fn an_order_of_another_length_or_with_a_gap_is_refused_where_a_layer_is_made() {
+    fn new<R: Order>() -> Result<(), Error> {
+        MaskedAutoregressive::<3, 3, 8, 6, 1, Tanh, BoundedAffine, R>::new(&Source::new(0))?;
+        Made::<3, 3, 8, 6, 1, Tanh, R>::new(&Source::new(0)).map(drop)
+    }
+    new::<Mistaken<3, 1>>().unwrap();
+    new::<Mistaken<3, 0>>().unwrap();
+    assert!(matches!(new::<Mistaken<2, 1>>(), Err(Error::WrongLength { expected: 3, found: 2, .. })));
+    assert!(matches!(new::<Mistaken<4, 1>>(), Err(Error::WrongLength { expected: 3, found: 4, .. })));
+    assert!(matches!(new::<Mistaken<3, 2>>(), Err(Error::OutOfDomain { .. })), "nothing has rank 1");
+    assert!(matches!(new::<Mistaken<3, { usize::MAX }>>(), Err(Error::OutOfDomain { .. })));
+}

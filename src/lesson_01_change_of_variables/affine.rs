@@ -1,7 +1,7 @@
 //! The affine map, the simplest flow that can be trained.
 
 use super::Bijection;
-use crate::tensor::{Dev, PerPoint, Points, Real, Source, check_all_finite, check_some};
+use crate::tensor::{Dev, PerPoint, Points, Real, Source, check_all_finite, check_finite};
 use crate::{Error, Result};
 use dfdx::prelude::{
     BroadcastTo, Device, Dtype, HasShape, ModuleVisitor, PermuteTo, Rank0, Rank1, Rank2, SumTo, Tape, Tensor,
@@ -94,7 +94,7 @@ fn check_row<const D: usize>(i: usize, row: &[Real; D]) -> Result<()> {
 impl<const D: usize, T: Tape<Real, Dev>> Bijection<D, T> for Affine<D> {
     fn forward(&self, x: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
         let shape = *x.shape();
-        check_some("x", shape.0)?;
+        check_finite("x", &x)?;
         let y = x.with_empty_tape().try_matmul(self.strict::<T>()?)?.try_add(x)?;
         let scale = self.log_scale.retaped::<T>().try_exp()?.try_broadcast_like(&shape)?;
         let shift = self.shift.retaped::<T>().try_broadcast_like(&shape)?;
@@ -103,7 +103,7 @@ impl<const D: usize, T: Tape<Real, Dev>> Bijection<D, T> for Affine<D> {
 
     fn inverse(&self, z: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
         let shape = *z.shape();
-        check_some("z", shape.0)?;
+        check_finite("z", &z)?;
         let shift = self.shift.retaped::<T>().try_broadcast_like(&shape)?;
         let scale = self.log_scale.retaped::<T>().try_negate()?.try_exp()?.try_broadcast_like(&shape)?;
         let mut x = z.try_sub(shift)?.try_mul(scale)?;

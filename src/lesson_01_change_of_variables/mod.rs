@@ -28,6 +28,12 @@ use dfdx::prelude::{
 ///
 /// Forward goes from data to base (normalizing), inverse from base to data (generating). Each direction gives its own
 /// log |det|, so the two are negatives of each other at points that correspond.
+///
+/// A point is never passed on when it is not one: both directions refuse a coordinate that is NaN or infinite
+/// ([`Error::NotFinite`]) and a batch without points ([`Error::Empty`]). A result may still overflow.
+///
+/// The tape of the points goes with the points, and a loss must contain what it leads to: one of log |det| alone need not have
+/// all its gradients.
 pub trait Bijection<const D: usize, T: Tape<Real, Dev> = NoneTape> {
     /// z = f(x), shape (N, D), and log |det ∂f/∂x|, shape (N,).
     fn forward(&self, x: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)>;

@@ -4,7 +4,7 @@
 use super::ConditionalBijection;
 use super::rows::is_certain;
 use crate::lesson_01_change_of_variables::Bijection;
-use crate::tensor::{Dev, PerPoint, Points, Real, Source, check_finite, check_some, rows};
+use crate::tensor::{Dev, PerPoint, Points, Real, Source, check_finite, rows};
 use crate::{Error, Result};
 use dfdx::nn::tensor_collection::ScalarOptions;
 use dfdx::prelude::{
@@ -45,6 +45,7 @@ pub struct ActNorm<const D: usize, E: Dtype = Real, V: Device<E> = Dev> {
 impl<const D: usize> ActNorm<D> {
     /// y = x, until it is told of a batch.
     pub fn new(source: &Source) -> Result<Self> {
+        const { assert!(D > 0, "a point has a feature") };
         let zeros = || source.device().try_tensor([0.0; D]);
         Ok(Self { log_scale: zeros()?, shift: zeros()?, initialized: 0 })
     }
@@ -57,7 +58,8 @@ impl<const D: usize> ActNorm<D> {
     /// Sets s and b by a batch, the first time; later it does nothing.
     ///
     /// Errors, which change nothing: [`Error::NotFinite`], [`Error::Empty`]; [`Error::OutOfDomain`] for a feature that is
-    /// the same in all points of the batch, up to rounding: no scale gives it the variance 1.
+    /// the same in all points of the batch, up to rounding, because no scale gives it the variance 1, and for one that varies
+    /// so little or so much that eˢ or e⁻ˢ overflows.
     pub fn initialize(&mut self, x: &Points<D>) -> Result<()> {
         if self.is_initialized() {
             return Ok(());
@@ -67,15 +69,7 @@ impl<const D: usize> ActNorm<D> {
         let points = rows(x);
         for feature in 0..D {
             let (mean, std) = moments(points.iter().map(|x| f64::from(x[feature])), points.len());
-            // Rounding makes a constant feature vary by about this.
-            if std <= 4.0 * f64::from(Real::EPSILON) * mean.abs() {
-                let what = "the standard deviation of a feature over the batch";
-                return Err(Error::OutOfDomain {
-                    what,
-                    expected: "above the rounding of its mean",
-                    found: std,
-                });
-            }
+            check_deviation(mean, std)?;
             log_scale[feature] = -std.ln() as Real;
             shift[feature] = (-mean / std) as Real;
         }
@@ -106,16 +100,35 @@ impl<const D: usize> ActNorm<D> {
     }
 }
 
-/// The mean and the standard deviation of n numbers.
+/// The mean and the standard deviation of n numbers, whose squares may overflow.
 fn moments(x: impl Iterator<Item = f64> + Clone, n: usize) -> (f64, f64) {
-    let mean = x.clone().sum::<f64>() / n as f64;
-    (mean, (x.map(|x| (x - mean) * (x - mean)).sum::<f64>() / n as f64).sqrt())
+    let mean = x.clone().map(|x| x / n as f64).sum::<f64>();
+    let furthest = x.clone().map(|x| (x - mean).abs()).fold(0.0, f64::max);
+    if furthest == 0.0 {
+        return (mean, 0.0);
+    }
+    let squares = x.map(|x| ((x - mean) / furthest).powi(2)).sum::<f64>();
+    (mean, furthest * (squares / n as f64).sqrt())
+}
+
+/// An error where no scale, or none that is a number, gives a feature the variance 1.
+fn check_deviation(mean: f64, std: f64) -> Result<()> {
+    // Rounding makes a constant feature vary by about this.
+    let expected = if std <= 4.0 * f64::from(Real::EPSILON) * mean.abs() {
+        "above the rounding of its mean"
+    } else if ![std as Real, std.recip() as Real].into_iter().all(Real::is_normal) {
+        "neither so small nor so large that the scale overflows"
+    } else {
+        return Ok(());
+    };
+    let what = "the standard deviation of a feature over the batch";
+    Err(Error::OutOfDomain { what, expected, found: std })
 }
 
 impl<const D: usize, T: Tape<Real, Dev>> Bijection<D, T> for ActNorm<D> {
     fn forward(&self, x: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
         let shape = *x.shape();
-        check_some("the batch of points", shape.0)?;
+        check_finite("x", &x)?;
         let scale = self.log_scale.retaped::<T>().try_exp()?.try_broadcast_like(&shape)?;
         let shift = self.shift.retaped::<T>().try_broadcast_like(&shape)?;
         Ok((x.try_mul(scale)?.try_add(shift)?, self.log_det(shape.0)?))
@@ -123,7 +136,7 @@ impl<const D: usize, T: Tape<Real, Dev>> Bijection<D, T> for ActNorm<D> {
 
     fn inverse(&self, z: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
         let shape = *z.shape();
-        check_some("the batch of points", shape.0)?;
+        check_finite("z", &z)?;
         let scale = self.log_scale.retaped::<T>().try_negate()?.try_exp()?.try_broadcast_like(&shape)?;
         let shift = self.shift.retaped::<T>().try_broadcast_like(&shape)?;
         let given = rows(&z);

@@ -3,7 +3,7 @@
 use super::{ConditionalBijection, Transformer, invert, transform};
 use crate::lesson_01_change_of_variables::Bijection;
 use crate::nn::{Activation, Mlp, parameters, set_parameters};
-use crate::tensor::{Dev, PerPoint, Points, Real, Source, check_some, join};
+use crate::tensor::{Dev, PerPoint, Points, Real, Source, check_finite, join};
 use crate::{Error, Result};
 use dfdx::prelude::{
     BroadcastTo, Const, Device, Dtype, HasShape, ModuleVisitor, Rank1, RealizeTo, Tape, Tensor,
@@ -96,7 +96,7 @@ where
 
     /// b ⊙ x.
     fn kept<T: Tape<Real, Dev>>(&self, x: &Points<D, T>) -> Result<Points<D, T>> {
-        check_some("the batch of points", x.shape().0)?;
+        check_finite("the batch of points", x)?;
         // What is chosen is not kept, also where a file held other numbers than 0 and 1.
         let mask = self.chosen().map(|chosen| if chosen { 0.0 } else { 1.0 });
         let mask = x.device().try_tensor(mask)?.try_broadcast_like(x.shape())?;

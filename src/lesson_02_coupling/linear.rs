@@ -5,7 +5,7 @@ use super::factors::{Lu, inverse, product, random_rotation};
 use super::rows::is_certain;
 use super::{ConditionalBijection, Permutation};
 use crate::lesson_01_change_of_variables::Bijection;
-use crate::tensor::{Dev, PerPoint, Points, Real, Source, check_all_finite, check_some, entries};
+use crate::tensor::{Dev, PerPoint, Points, Real, Source, check_all_finite, check_finite, entries};
 use crate::{Error, Result};
 use dfdx::prelude::{
     Axis, BroadcastTo, Const, Device, Dtype, HasShape, ModuleVisitor, NoneTape, PermuteTo, PutTape, Rank0,
@@ -32,6 +32,15 @@ use rand_distr::uniform::SampleUniform;
 /// assert!((rows(&y)[0][0] - 20.0).abs() < 1e-5 && (rows(&y)[0][1] - 7.0).abs() < 1e-5, "to rounding");
 /// assert!((log_det.as_vec()[0] - (6f32.ln() as pushforward::tensor::Real)).abs() < 1e-6, "the determinant is 6");
 /// # Ok::<(), pushforward::Error>(())
+/// ```
+///
+/// A point has a feature, so this does not compile:
+///
+/// ```compile_fail
+/// use pushforward::coupling::InvertibleLinear;
+/// use pushforward::tensor::Source;
+///
+/// let none = InvertibleLinear::<0>::rotation(&mut Source::new(0));
 /// ```
 #[derive(Clone, Debug)]
 pub struct InvertibleLinear<const D: usize, E: Dtype = Real, V: Device<E> = Dev> {
@@ -65,6 +74,7 @@ impl<const D: usize> InvertibleLinear<D> {
     }
 
     fn from_numbers(source: &Source, matrix: &[f64]) -> Result<Self> {
+        const { assert!(D > 0, "a point has a feature") };
         let Lu { rows, factors } = Lu::new(D, matrix)?;
         let device = source.device();
         let mut order = [0; D];
@@ -96,16 +106,18 @@ impl<const D: usize> InvertibleLinear<D> {
         };
         let diagonal = mask(|i, j| i == j)?;
         let lower = self.lower.retaped::<T>().try_mul(mask(|i, j| j < i)?)?.try_add(diagonal.clone())?;
-        let scale: Matrix<D, T> = self
-            .log_scale
-            .retaped::<T>()
-            .try_exp()?
-            .try_mul(self.sign.clone())?
-            .try_broadcast::<_, Axis<0>>()?;
+        let scale: Matrix<D, T> =
+            self.log_scale.retaped::<T>().try_exp()?.try_mul(self.sign()?)?.try_broadcast::<_, Axis<0>>()?;
         let upper =
             self.upper.retaped::<T>().try_mul(mask(|i, j| i < j)?)?.try_add(scale.try_mul(diagonal)?)?;
         let (lower, upper): (Matrix<D, T>, Matrix<D, T>) = (lower.try_permute()?, upper.try_permute()?);
         Ok(upper.try_matmul(lower)?.try_matmul(self.permutation.matrix()?)?)
+    }
+
+    /// The sign of s: ±1, also where a file held other numbers.
+    fn sign(&self) -> Result<Tensor<Rank1<D>, Real, Dev>> {
+        let signs: Vec<Real> = self.sign.as_vec().into_iter().map(Real::signum).collect();
+        Ok(self.sign.device().try_tensor_from_vec(signs, Default::default())?)
     }
 
     /// Σ log |s| for each of n points.
@@ -116,16 +128,16 @@ impl<const D: usize> InvertibleLinear<D> {
 
 impl<const D: usize, T: Tape<Real, Dev>> Bijection<D, T> for InvertibleLinear<D> {
     fn forward(&self, x: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
+        check_finite("x", &x)?;
         let n = x.shape().0;
-        check_some("the batch of points", n)?;
         Ok((x.try_matmul(self.matrix::<T>()?)?, self.log_det(n)?))
     }
 
     /// Solved in f64; [`Error::Saturated`] where rounding in W x = z moves x by more than
     /// [`invert`](super::invert) allows.
     fn inverse(&self, z: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
+        check_finite("z", &z)?;
         let n = z.shape().0;
-        check_some("the batch of points", n)?;
         let device = z.device().clone();
         let matrix = self.matrix::<T>()?;
         let (x, backwards) = solve(D, &entries(&matrix), &entries(&z))?;
@@ -141,7 +153,6 @@ impl<const D: usize, T: Tape<Real, Dev>> Bijection<D, T> for InvertibleLinear<D>
 
 /// The rows x with x A = z for the rows of z, and A⁻¹.
 fn solve(n: usize, a: &[Real], z: &[Real]) -> Result<(Vec<Real>, Vec<Real>)> {
-    check_all_finite("the coordinates to transform", z)?;
     let a: Vec<f64> = a.iter().map(|entry| f64::from(*entry)).collect();
     let backwards = inverse(n, &a)?;
     let z: Vec<f64> = z.iter().map(|z| f64::from(*z)).collect();

@@ -4,7 +4,7 @@ use super::{Additive, AdditiveFlow, ConditionalBijection, Coupling, Layers};
 use crate::Result;
 use crate::lesson_01_change_of_variables::Bijection;
 use crate::nn::Relu;
-use crate::tensor::{Dev, PerPoint, Points, Real, Source};
+use crate::tensor::{Dev, PerPoint, Points, Real, Source, check_finite};
 use dfdx::prelude::{
     BroadcastTo, Device, Dtype, HasShape, ModuleVisitor, NumParams, Rank0, Rank1, SumTo, Tape, Tensor,
     TensorCollection, TensorFrom, TensorOptions, TryAdd, TryMul, WithEmptyTape,
@@ -74,7 +74,7 @@ impl<const D: usize, const I: usize, const H: usize, const K: usize, T: Tape<Rea
     }
 
     fn inverse(&self, z: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        crate::tensor::check_some("the batch of points", z.shape().0)?;
+        check_finite("z", &z)?;
         let (y, second) = self.scaled(z, -1.0)?;
         let (x, first) = self.couplings.inverse(y)?;
         Ok((x, first.try_add(second)?))
@@ -91,7 +91,7 @@ impl<const D: usize, const C: usize, const I: usize, const H: usize, const K: us
     }
 
     fn inverse_given(&self, z: Points<D, T>, context: &Points<C>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        crate::tensor::check_some("the batch of points", z.shape().0)?;
+        check_finite("z", &z)?;
         let (y, second) = self.scaled(z, -1.0)?;
         let (x, first) = self.couplings.inverse_given(y, context)?;
         Ok((x, first.try_add(second)?))

@@ -2,7 +2,7 @@
 
 use super::ConditionalBijection;
 use crate::lesson_01_change_of_variables::Bijection;
-use crate::tensor::{Dev, PerPoint, Points, Real, Source, check_some};
+use crate::tensor::{Dev, PerPoint, Points, Real, Source, check_finite};
 use crate::{Error, Result};
 use dfdx::prelude::{
     Device, Dtype, HasShape, ModuleVisitor, Rank1, Rank2, Tape, Tensor, TensorCollection, TensorFrom,
@@ -24,6 +24,15 @@ use rand_distr::uniform::SampleUniform;
 /// assert_eq!(rows(&y), [[3.0, 1.0, 2.0]]);
 /// # Ok::<(), pushforward::Error>(())
 /// ```
+///
+/// A point has a feature, so this does not compile:
+///
+/// ```compile_fail
+/// use pushforward::coupling::Permutation;
+/// use pushforward::tensor::Source;
+///
+/// let none = Permutation::<0>::reverse(&Source::new(0));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Permutation<const D: usize, E: Dtype = Real, V: Device<E> = Dev> {
     /// The number of a feature for each place, shape (D,).
@@ -33,6 +42,7 @@ pub struct Permutation<const D: usize, E: Dtype = Real, V: Device<E> = Dev> {
 impl<const D: usize> Permutation<D> {
     /// Errors: [`Error::OutOfDomain`] if a feature is missing from the order.
     pub fn new(source: &Source, order: [usize; D]) -> Result<Self> {
+        const { assert!(D > 0, "a point has a feature") };
         let permutation = Self { order: source.device().try_tensor(order.map(|feature| feature as Real))? };
         permutation.order()?;
         Ok(permutation)
@@ -93,8 +103,8 @@ fn permuted<const D: usize, T: Tape<Real, Dev>>(
     matrix: Tensor<Rank2<D, D>, Real, Dev>,
 ) -> Result<(Points<D, T>, PerPoint<T>)> {
     use dfdx::prelude::PutTape;
+    check_finite("the batch of points", &x)?;
     let n = x.shape().0;
-    check_some("the batch of points", n)?;
     let log_det: PerPoint = x.device().try_zeros_like(&(n,))?;
     Ok((x.try_matmul(matrix)?, log_det.put_tape(T::default())))
 }

@@ -43,7 +43,7 @@ pub fn transform<F: Transformer, const D: usize, const O: usize, T: Tape<Real, D
 /// xᵢ = τ⁻¹(yᵢ; hᵢ) for the chosen features, and log |det| = −Σ log ∂yᵢ/∂xᵢ at x: what undoes [`transform`].
 ///
 /// The gradient is that of the implicit function x(y, h) which τ(x; h) = y defines, so it needs no steps of an
-/// iteration on the tape.
+/// iteration on the tape. The tape goes with x: a loss must contain it, one of log |det| alone has no gradient.
 ///
 /// Errors: as [`transform`]. Also [`Error::Saturated`](crate::Error::Saturated) where the map is so flat that y does not
 /// tell x: where rounding y moves x by more than 10⁻⁴ (1 + |x|), or in f64 10⁻¹⁰ (1 + |x|).

@@ -1,6 +1,7 @@
 //! One autoregressive layer.
 
 use super::made::Made;
+use super::order::ranks;
 use super::passes::{Layer, Nothing};
 use super::{Natural, Order};
 use crate::Result;
@@ -67,6 +68,8 @@ where
     R: Order,
 {
     /// A layer whose parameters are drawn from the source's device.
+    ///
+    /// Errors: those of [`Made::new`].
     pub fn new(source: &Source) -> Result<Self> {
         const { assert!(O == D * F::PARAMETERS, "the conditioner gives P numbers for each feature: O = D P") };
         Ok(Self { conditioner: Made::new(source)?, transformer: PhantomData })
@@ -77,9 +80,9 @@ where
         self.conditioner.parameters()
     }
 
-    fn layer<'a, X>(&'a self, context: &'a X) -> Layer<'a, X, I, H, O, L, A, F> {
+    fn layer<'a, X>(&'a self, context: &'a X) -> Result<Layer<'a, X, I, H, O, L, A, F>> {
         let network = &self.conditioner.network;
-        Layer { network, ranks: R::ranks(D), context, transformer: PhantomData }
+        Ok(Layer { network, ranks: ranks::<R>(D)?, context, transformer: PhantomData })
     }
 }
 
@@ -92,11 +95,11 @@ where
     T: Tape<Real, Dev>,
 {
     fn forward(&self, x: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        self.layer(&Nothing).forward(x)
+        self.layer(&Nothing)?.forward(x)
     }
 
     fn inverse(&self, z: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        inverse(&[self.layer(&Nothing)], z)
+        inverse(&[self.layer(&Nothing)?], z)
     }
 }
 
@@ -119,11 +122,11 @@ where
     T: Tape<Real, Dev>,
 {
     fn forward_given(&self, x: Points<D, T>, context: &Points<C>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        self.layer(context).forward(x)
+        self.layer(context)?.forward(x)
     }
 
     fn inverse_given(&self, z: Points<D, T>, context: &Points<C>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        inverse(&[self.layer(context)], z)
+        inverse(&[self.layer(context)?], z)
     }
 }
 

@@ -1,6 +1,7 @@
 //! A network that keeps an order.
 
 use super::degrees::{Degrees, Mask};
+use super::order::ranks;
 use super::{Natural, Order};
 use crate::Result;
 use crate::nn::{Activation, Masks, Mlp, Tanh};
@@ -61,8 +62,12 @@ impl<const D: usize, const I: usize, const H: usize, const O: usize, const L: us
     Made<D, I, H, O, L, A, R>
 {
     /// A network whose parameters are drawn from the source's device.
+    ///
+    /// Errors: [`Error::WrongLength`](crate::Error::WrongLength) and [`Error::OutOfDomain`](crate::Error::OutOfDomain) for an
+    /// order that is none.
     pub fn new(source: &Source) -> Result<Self> {
         const { fits(D, I, H, O) };
+        ranks::<R>(D)?;
         Ok(Self { network: Mlp::new(source)?, order: PhantomData })
     }
 
@@ -80,7 +85,7 @@ impl<const D: usize, const I: usize, const H: usize, const O: usize, const L: us
 
     /// The outputs, shape (N, O), for features and then contexts of shape (N, I).
     pub fn apply<T: Tape<Real, Dev>>(&self, x: Points<I, T>) -> Result<Points<O, T>> {
-        let (network, tape) = masked::<D, I, H, O, L, A, T>(&self.network, &R::ranks(D))?;
+        let (network, tape) = masked::<D, I, H, O, L, A, T>(&self.network, &ranks::<R>(D)?)?;
         let (x, own) = x.split_tape();
         network.apply(x.put_tape(own.merge(tape)))
     }

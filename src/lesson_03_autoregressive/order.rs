@@ -1,5 +1,6 @@
 //! Who comes before whom.
 
+use crate::{Error, Result};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -12,6 +13,33 @@ pub trait Order: Copy + Default + Debug + Send + Sync + 'static {
     /// The rank of each of D features: every number from 0 to the largest rank is taken. Features of one rank do not
     /// depend on each other.
     fn ranks(features: usize) -> Vec<usize>;
+}
+
+/// The ranks of an order that anyone may have written.
+///
+/// Errors: [`Error::WrongLength`]; [`Error::OutOfDomain`] for a rank without the one before it.
+pub(super) fn ranks<R: Order>(features: usize) -> Result<Vec<usize>> {
+    let ranks = R::ranks(features);
+    check(&ranks, features)?;
+    Ok(ranks)
+}
+
+fn check(ranks: &[usize], features: usize) -> Result<()> {
+    let found = ranks.len();
+    if found != features {
+        return Err(Error::WrongLength { what: "the ranks of an order", expected: features, found });
+    }
+    let mut sorted = ranks.to_vec();
+    sorted.sort_unstable();
+    let mut next = 0;
+    for rank in sorted {
+        if rank > next {
+            let (what, expected) = ("a rank of an order", "0, or one more than that of another feature");
+            return Err(Error::OutOfDomain { what, expected, found: rank as f64 });
+        }
+        next = rank + 1;
+    }
+    Ok(())
 }
 
 /// x₁ first, then x₂, and so on.

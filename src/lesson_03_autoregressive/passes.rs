@@ -5,7 +5,7 @@ use crate::Result;
 use crate::lesson_01_change_of_variables::Bijection;
 use crate::lesson_02_coupling::{Transformer, invert, transform};
 use crate::nn::{Activation, Mlp};
-use crate::tensor::{Dev, PerPoint, Points, Real, check_some, join};
+use crate::tensor::{Dev, PerPoint, Points, Real, check_finite, join};
 use dfdx::prelude::{HasShape, PutTape, SplitTape, Tape, TensorFromVec, TryAdd, WithEmptyTape};
 use std::marker::PhantomData;
 
@@ -48,7 +48,7 @@ where
 {
     /// zᵢ = τ(xᵢ; hᵢ(x)), all i at once.
     fn forward(&self, x: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        check_some("x", x.shape().0)?;
+        check_finite("x", &x)?;
         let (network, tape) = masked::<D, I, H, O, L, A, T>(self.network, &self.ranks)?;
         let (x, own) = x.split_tape();
         let x = x.put_tape(own.merge(tape));
@@ -59,7 +59,7 @@ where
     /// xᵢ = τ⁻¹(zᵢ; hᵢ(x)), rank after rank: when the features of a rank are solved for, those that the network must
     /// see for them are already x, and it cannot see that the others are still z.
     fn inverse(&self, z: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
-        check_some("z", z.shape().0)?;
+        check_finite("z", &z)?;
         let (network, tape) = masked::<D, I, H, O, L, A, T>(self.network, &self.ranks)?;
         let (z, own) = z.split_tape();
         let zeros = vec![0.0; z.shape().0];

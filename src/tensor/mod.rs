@@ -149,7 +149,7 @@ pub fn values<T>(per_point: &PerPoint<T>) -> Vec<Real> {
 
 /// An error unless there is at least one point and every coordinate is finite; `what` names the batch.
 pub fn check_finite<const D: usize, T>(what: &'static str, points: &Points<D, T>) -> Result<()> {
-    check_all_finite(what, rows(points).as_flattened())
+    check_all_finite(what, &entries(points))
 }
 
 /// An error unless a batch has at least one point.
