@@ -5,6 +5,7 @@
 pub mod autoregressive;
 pub mod change_of_variables;
 pub mod coupling;
+pub mod residual;
 pub mod tensors_and_tapes;
 
 use std::fmt;
