@@ -7,7 +7,8 @@ use common::laws::{ROUNDING, close};
 use dfdx::prelude::{Backward, Rank0, SumTo, Trace, TrySub, ZeroGrads};
 use pushforward::dfdx;
 use pushforward::nn::{
-    Activation, ConcatSquash, Gelu, Mlp, Relu, ResidualMlp, Selu, Silu, Tanh, parameters, sinusoidal_features,
+    Activation, ConcatSquash, Elu, Gelu, Mlp, Relu, ResidualMlp, Selu, Silu, Tanh, parameters,
+    sinusoidal_features,
 };
 use pushforward::tensor::{
     PerPoint, Points, Real, Recording, Source, append, join, log_sum_exp, log1p, rows, softplus, sqrt,
@@ -98,9 +99,8 @@ fn batches_without_points_are_refused_or_stay_empty() {
     let device = Source::new(0).device().clone();
     let none: PerPoint = device.tensor_from_vec(Vec::new(), (0,));
     let no_points: Points<2> = device.tensor_from_vec(Vec::new(), (0, Const));
-    for f in
-        [softplus, log1p, sqrt, Relu::apply, Relu::derivative, Selu::apply, Selu::derivative, Gelu::apply]
-    {
+    let activations = [Relu::apply, Relu::derivative, Selu::apply, Selu::derivative, Elu::apply, Gelu::apply];
+    for f in [softplus, log1p, sqrt].into_iter().chain(activations) {
         let empty: PerPoint = f(none.clone()).unwrap();
         assert_eq!(dfdx::prelude::HasShape::shape(&empty).0, 0);
     }
