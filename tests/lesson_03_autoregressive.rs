@@ -399,6 +399,10 @@ fn the_check_of_the_masks_rejects_an_output_that_sees_itself_and_a_lost_connecti
     let strict = exercises::masks(|below, above, _| below < above);
     assert!(!strict.is_solved() && strict.to_string().contains("lost"), "{strict}");
     assert!(!exercises::masks(|_, _, _| true).is_solved());
+    let few = exercises::masks(|below, above, last| if last { below < above } else { below == above });
+    assert!(!few.is_solved() && few.to_string().contains("could stay"), "{few}");
+    let next = exercises::masks(|below, above, last| if last { below + 1 == above } else { below <= above });
+    assert!(!next.is_solved() && next.to_string().contains("could stay"), "{next}");
     assert!(
         !exercises::masks(|below, above, last| if last { below > above } else { below >= above }).is_solved()
     );
@@ -430,6 +434,21 @@ fn the_check_of_sampling_rejects_one_pass_and_the_inverse_autoregressive_flow() 
         x
     });
     assert!(!forward.is_solved() && forward.to_string().contains("undo"), "{forward}");
+    let undone = |undo: fn(f64, f64, f64) -> f64| {
+        exercises::sampling(move |z: &[f64], conditioner: Conditioner<'_>| {
+            let mut x = z.to_vec();
+            for i in 0..z.len() {
+                let (s, b) = conditioner(&x)[i];
+                x[i] = undo(z[i], s, b);
+            }
+            x
+        })
+        .to_string()
+    };
+    let stretched = undone(|z, s, b| (z - b) * s.exp());
+    assert!(stretched.contains("divides by exp(s)"), "{stretched}");
+    let late = undone(|z, s, b| z * (-s).exp() - b);
+    assert!(late.contains("shift away first"), "{late}");
     assert!(!exercises::sampling(|z, _| z.to_vec()).is_solved());
     assert!(!exercises::sampling(|_, _| Vec::new()).is_solved());
 }
@@ -446,6 +465,12 @@ fn the_check_of_the_gaussian_rejects_the_generating_direction_and_a_scale_withou
     let scale = exercises::gaussian(|rho, x| (1.0 / (1.0 - rho * rho).sqrt(), right(rho, x).1));
     assert!(!scale.is_solved() && scale.to_string().contains("logarithm"), "{scale}");
     assert!(!exercises::gaussian(|rho, x| (right(rho, x).0, -rho * x)).is_solved());
+    let variance = exercises::gaussian(|rho, x| (2.0 * right(rho, x).0, right(rho, x).1)).to_string();
+    assert!(variance.contains("variance for the width"), "{variance}");
+    let divided = exercises::gaussian(|rho, x| (right(rho, x).0, -rho * x / (1.0 - rho * rho))).to_string();
+    assert!(divided.contains("divides the mean by the variance"), "{divided}");
+    let nothing = exercises::gaussian(|_, _| (0.0, 0.0)).to_string();
+    assert!(nothing.contains("must be stretched"), "{nothing}");
 }
 
 /// The ranks 0, STEP, 2 STEP and so on, of N features whatever they are asked for.

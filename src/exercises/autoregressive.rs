@@ -42,21 +42,30 @@ pub fn masks(answer: impl Fn(usize, usize, bool) -> bool) -> Verdict {
                 });
             }
         }
+        for (below, above) in
+            degrees.iter().flat_map(|below| degrees.iter().map(move |above| (*below, *above)))
+        {
+            if below < above && !(answer(below, above, false) && answer(below, above, true)) {
+                return Verdict::not_yet(format!(
+                    "the order is kept, but a weight from degree {below} to degree {above} is dropped, which could stay."
+                ));
+            }
+        }
     }
     Verdict::right(
         "every output sees what comes before it, and nothing else, through two layers of hidden units.",
     )
 }
 
-/// The s and t of every feature of the exercise's map, z = x eˢ + t; those of feature i depend on what is before it.
+/// The s and b of every feature of the exercise's map, z = x eˢ + b; those of feature i depend on what is before it.
 fn conditioner(x: &[f64]) -> Vec<(f64, f64)> {
     let before = |i: usize| x.iter().take(i).enumerate();
     let s = |i: usize| 0.4 * before(i).map(|(j, x)| (x + j as f64).sin()).sum::<f64>();
-    let t = |i: usize| 0.3 + before(i).map(|(j, x)| 0.7 * x / (1.0 + j as f64)).sum::<f64>();
-    (0..x.len()).map(|i| (s(i), t(i))).collect()
+    let b = |i: usize| 0.3 + before(i).map(|(j, x)| 0.7 * x / (1.0 + j as f64)).sum::<f64>();
+    (0..x.len()).map(|i| (s(i), b(i))).collect()
 }
 
-/// Exercise 3.2: the point x that z = x eˢ + t sends to z, where (s, t) of feature i come from a conditioner that is asked
+/// Exercise 3.2: the point x that z = x eˢ + b sends to z, where (s, b) of feature i come from a conditioner that is asked
 /// with a whole point and looks at the features before i.
 ///
 /// ```
@@ -65,8 +74,8 @@ fn conditioner(x: &[f64]) -> Vec<(f64, f64)> {
 /// let verdict = sampling(|z, conditioner| {
 ///     let mut x = z.to_vec();
 ///     for i in 0..z.len() {
-///         let (s, t) = conditioner(&x)[i];
-///         x[i] = (z[i] - t) / s.exp();
+///         let (s, b) = conditioner(&x)[i];
+///         x[i] = (z[i] - b) / s.exp();
 ///     }
 ///     x
 /// });
@@ -75,7 +84,7 @@ fn conditioner(x: &[f64]) -> Vec<(f64, f64)> {
 pub fn sampling(answer: impl Fn(&[f64], &dyn Fn(&[f64]) -> Vec<(f64, f64)>) -> Vec<f64>) -> Verdict {
     for expected in [&[0.7, -0.4][..], &[1.2, 0.3, -0.8, 0.5], &[-2.0, 1.0, 0.4]] {
         let forward = |x: &[f64], seen: &[f64]| -> Vec<f64> {
-            conditioner(seen).iter().zip(x).map(|((s, t), x)| x * s.exp() + t).collect()
+            conditioner(seen).iter().zip(x).map(|((s, b), x)| x * s.exp() + b).collect()
         };
         let z = forward(expected, expected);
         let found = answer(&z, &conditioner);
@@ -86,19 +95,16 @@ pub fn sampling(answer: impl Fn(&[f64], &dyn Fn(&[f64]) -> Vec<(f64, f64)>) -> V
         let hint = if !differs(found[i], z[i]) {
             " That is z itself."
         } else if (0..z.len()).all(|i| {
-            let (s, t) = conditioner(&z)[i];
-            !differs(found[i], (z[i] - t) / s.exp())
+            let (s, b) = conditioner(&z)[i];
+            !differs(found[i], (z[i] - b) / s.exp())
         }) {
-            " You computed s and t from z. They belong to x, which must be known first: the features before i."
-        } else if !differs(found[0], z[0] * conditioner(&z)[0].0.exp() + conditioner(&z)[0].1) {
-            " That is the map itself: undo it."
+            " You computed s and b from z. They belong to x, which must be known first: the features before i."
         } else {
-            ""
+            sampling_hint(found[i], z[i], conditioner(expected)[i])
         };
         return Verdict::not_yet(format!(
-            "for z = {}, x{} is {:.4}, found {:.4}.{hint}",
+            "for z = {}, x[{i}] is {:.4}, found {:.4}.{hint}",
             list(&z),
-            i + 1,
             expected[i],
             found[i]
         ));
@@ -106,7 +112,19 @@ pub fn sampling(answer: impl Fn(&[f64], &dyn Fn(&[f64]) -> Vec<(f64, f64)>) -> V
     Verdict::right("every point came back, with 2, 3 and 4 features.")
 }
 
-/// Exercise 3.3: the s and t of the second feature that make z = x eˢ + t standard normal, where x is normal with mean 0,
+/// What was done to a number instead of undoing its map, where the numbers before it are right.
+fn sampling_hint(found: f64, z: f64, (s, b): (f64, f64)) -> &'static str {
+    match () {
+        () if !differs(found, z * s.exp() + b) => " That is the map itself: undo it.",
+        () if !differs(found, (z - b) * s.exp()) => " The inverse divides by exp(s).",
+        () if !differs(found, z * (-s).exp() - b) => {
+            " Forward scales and then shifts, so the inverse takes the shift away first."
+        }
+        () => "",
+    }
+}
+
+/// Exercise 3.3: the s and b of the second feature that make z = x eˢ + b standard normal, where x is normal with mean 0,
 /// variances 1 and correlation ρ.
 ///
 /// ```
@@ -121,28 +139,34 @@ pub fn sampling(answer: impl Fn(&[f64], &dyn Fn(&[f64]) -> Vec<(f64, f64)>) -> V
 pub fn gaussian(answer: impl Fn(f64, f64) -> (f64, f64)) -> Verdict {
     for (rho, x_1) in [(0.0, 1.0), (0.6, 1.0), (0.6, -2.0), (-0.9, 0.5)] {
         let width = (1.0 - f64::powi(rho, 2)).sqrt();
-        let (s, t) = (-width.ln(), -rho * x_1 / width);
-        let (found_s, found_t) = answer(rho, x_1);
+        let (s, b) = (-width.ln(), -rho * x_1 / width);
+        let (found_s, found_b) = answer(rho, x_1);
         let place = format!("at ρ = {rho}, x₁ = {x_1}");
         if differs(found_s, s) {
             let hint = if !differs(found_s, -s) {
                 " Yours goes from base to data."
             } else if !differs(found_s, s.exp()) {
                 " That is the scale; s is its logarithm."
+            } else if !differs(found_s, 2.0 * s) {
+                " That takes the variance for the width: take its root."
+            } else if !differs(found_s, 0.0) {
+                " Given x₁, the second feature has the variance 1 − ρ²: it must be stretched."
             } else {
                 ""
             };
             return Verdict::not_yet(format!("{place}: s = {s:.4}, found {found_s:.4}.{hint}"));
         }
-        if differs(found_t, t) {
-            let hint = if !differs(found_t, -rho * x_1) {
+        if differs(found_b, b) {
+            let hint = if !differs(found_b, -rho * x_1 / (width * width)) {
+                " That divides the mean by the variance: divide it by the width."
+            } else if !differs(found_b, -rho * x_1) {
                 " The mean is taken away after x₂ was stretched: stretch it too."
-            } else if !differs(found_t, -t) {
+            } else if !differs(found_b, -b) {
                 " The sign: the mean is taken away."
             } else {
                 ""
             };
-            return Verdict::not_yet(format!("{place}: s is right, t = {t:.4}, found {found_t:.4}.{hint}"));
+            return Verdict::not_yet(format!("{place}: s is right, b = {b:.4}, found {found_b:.4}.{hint}"));
         }
     }
     Verdict::right(

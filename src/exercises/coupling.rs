@@ -40,6 +40,9 @@ pub fn affine_inverse(answer: impl Fn([f64; 2], fn(f64) -> (f64, f64)) -> ([f64;
                 () if !differs(found[1], z[1] * (-s).exp() - b) => {
                     " Forward scales and then shifts, so the inverse takes the shift away first."
                 }
+                () if !differs(found[1], (z[1] - b) / s) => {
+                    " s is the logarithm of the scale: divide by exp(s)."
+                }
                 () if !differs(found[1], (z[1] - wrong_b) * (-wrong_s).exp()) => {
                     " The network is asked at the coordinate that is kept, not at z₂."
                 }
@@ -54,7 +57,11 @@ pub fn affine_inverse(answer: impl Fn([f64; 2], fn(f64) -> (f64, f64)) -> ([f64;
         }
         if differs(log_det, -s) {
             let words = if differs(log_det, s) { "log|det| is wrong" } else { "log|det| has the wrong sign" };
-            let hint = if differs(log_det, s) { "" } else { " It belongs to the map from z to x." };
+            let hint = match () {
+                () if !differs(log_det, s) => " It belongs to the map from z to x.",
+                () if !differs(log_det, -s - b) || !differs(log_det, -s + b) => " A shift has the slope 1.",
+                () => "",
+            };
             return Verdict::not_yet(format!(
                 "the inverse is right, but {words} at z = {}: expected {:.4}, found {log_det:.4}.{hint}",
                 pair(z),
@@ -95,8 +102,11 @@ fn masks_for(features: usize, masks: &[Vec<bool>]) -> Result<(), String> {
     if let Some((layer, mask)) = masks.iter().enumerate().find(|(_, mask)| mask.len() != features) {
         return Err(format!("mask {layer} has {} entries: expected {features}.", mask.len()));
     }
+    if masks.is_empty() {
+        return Err("there are no masks.".to_owned());
+    }
     if let Some(idle) = (0..features).find(|feature| masks.iter().all(|mask| mask[*feature])) {
-        return Err(format!("feature {idle} is kept by all {} masks: nothing transforms it.", masks.len()));
+        return Err(format!("feature {idle} (counted from 0) is kept by every mask: nothing transforms it."));
     }
     for i in 0..features {
         for j in (0..features).filter(|j| *j != i) {
@@ -107,7 +117,7 @@ fn masks_for(features: usize, masks: &[Vec<bool>]) -> Result<(), String> {
     }
     let most = 2 * features.next_power_of_two().ilog2() as usize;
     if masks.len() > most {
-        return Err(format!("{most} layers are enough, found {}: every pair is served.", masks.len()));
+        return Err(format!("every pair is served, but with {} layers: {most} are enough.", masks.len()));
     }
     Ok(())
 }
@@ -143,8 +153,13 @@ pub fn bin(answer: impl Fn(f32, &[f32]) -> Option<usize>) -> Verdict {
 
 fn bin_words(x: f32, knots: &[f32], expected: Option<usize>, found: Option<usize>) -> String {
     let (first, last) = (knots[0], knots[knots.len() - 1]);
-    let name = |bin: Option<usize>| bin.map_or("no bin".to_owned(), |k| format!("bin {k}"));
+    let name = |bin: Option<usize>| match bin {
+        None => "no bin".to_owned(),
+        Some(usize::MAX) => "bin 0 − 1, which wraps around".to_owned(),
+        Some(k) => format!("bin {k}"),
+    };
     let place = match () {
+        () if expected.is_some() && found == expected.map(|k| k + 1) => " Bins count from 0.",
         () if x.is_nan() => " NaN is in no bin.",
         () if x == last => " The last knot belongs to the tail: there is no bin after it.",
         () if x == first => " The first knot belongs to the first bin.",

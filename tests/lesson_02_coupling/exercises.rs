@@ -45,6 +45,16 @@ fn the_inverse_check_tells_each_mistake_by_its_name() {
         ([z_1, (z_2 - b) * (-s).exp()], -s)
     });
     rejected(&asked, "not at z₂");
+    let logarithm = affine_inverse(|[z_1, z_2], network| {
+        let (s, b) = network(z_1);
+        ([z_1, (z_2 - b) / s], -s)
+    });
+    rejected(&logarithm, "s is the logarithm");
+    let shifted = affine_inverse(|[z_1, z_2], network| {
+        let (s, b) = network(z_1);
+        ([z_1, (z_2 - b) / s.exp()], -s - b)
+    });
+    rejected(&shifted, "A shift has the slope 1");
     rejected(&affine_inverse(|_, _| ([f64::NAN; 2], f64::NAN)), "x₁");
     rejected(&affine_inverse(|z, _| (z, 0.0)), "still z₂");
     rejected(&affine_inverse(|[a, b], _| ([b, a], 0.0)), "first coordinate is kept");
@@ -66,14 +76,14 @@ fn the_masks_check_rejects_halves_idle_features_and_too_many_layers() {
     };
     rejected(&masks(halves), "for 3 features no layer transforms feature 1 while it keeps feature 2");
     let same = |features: usize| vec![(0..features).map(|f| f == 0).collect(); 4];
-    rejected(&masks(same), "feature 0 is kept by all 4 masks");
+    rejected(&masks(same), "feature 0 (counted from 0) is kept by every mask");
     let one_by_one = |features: usize| -> Vec<Vec<bool>> {
         (0..features).map(|layer| (0..features).map(|f| f != layer).collect()).collect()
     };
-    rejected(&masks(one_by_one), "for 8 features 6 layers are enough, found 8");
-    rejected(&masks(|_| vec![vec![true, false]; 2]), "feature 0 is kept by all 2 masks");
+    rejected(&masks(one_by_one), "for 8 features every pair is served, but with 8 layers: 6 are enough");
+    rejected(&masks(|_| vec![vec![true, false]; 2]), "feature 0 (counted from 0) is kept by every mask");
     rejected(&masks(|features| vec![vec![true; features + 1]]), "has 3 entries: expected 2");
-    rejected(&masks(|_| Vec::new()), "kept by all 0 masks");
+    rejected(&masks(|_| Vec::new()), "there are no masks");
 }
 
 #[test]
@@ -96,7 +106,7 @@ fn the_bin_check_looks_at_knots_tails_and_nan() {
     rejected(&bin(|x, knots| Some(reached(x, knots).saturating_sub(1))), "expected no bin");
     rejected(
         &bin(|x, knots| within(x, knots, reached(x, knots)).map(|k| k + 1)),
-        "expected bin 0, found bin 1",
+        "expected bin 0, found bin 1. Bins count from 0.",
     );
     let nan = |x: f32, knots: &[f32]| {
         let below = knots.iter().filter(|knot| x >= **knot || x.is_nan()).count();
