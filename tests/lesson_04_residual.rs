@@ -43,9 +43,9 @@ fn singular_values(matrix: &[f64], rows: usize) -> Vec<f64> {
             let zeta = (beta - alpha) / (2.0 * gamma);
             let t = zeta.signum() / (zeta.abs() + (1.0 + zeta * zeta).sqrt());
             let (c, s) = ((1.0 + t * t).sqrt().recip(), t * (1.0 + t * t).sqrt().recip());
-            for i in 0..rows {
-                let (x, y) = (a[p][i], a[q][i]);
-                (a[p][i], a[q][i]) = (c * x - s * y, s * x + c * y);
+            let (before, after) = a.split_at_mut(q);
+            for (x, y) in before[p].iter_mut().zip(&mut after[0]) {
+                (*x, *y) = (c * *x - s * *y, s * *x + c * *y);
             }
         }
     }

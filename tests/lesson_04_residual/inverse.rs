@@ -129,8 +129,8 @@ fn what_is_not_a_number_is_refused_in_both_directions() {
             block.solve(&x()).err(),
             planar.forward(x()).err(),
             planar.inverse(x()).err(),
-            iterates(|x| Ok(x), &x(), 3).err(),
-            published_fixed_point(|x| Ok(x), &x()).err(),
+            iterates(Ok, &x(), 3).err(),
+            published_fixed_point(Ok, &x()).err(),
         ] {
             assert!(matches!(refused, Some(Error::NotFinite { index: 3, .. })), "{bad}: {refused:?}");
         }
