@@ -68,7 +68,7 @@ impl<const D: usize, const H: usize, const L: usize, A: NonExpansive> Invertible
     }
 
     /// x with x + u(x) = z, its residuals and how many steps each point took: [`fixed_point`] with u normalized once, the
-    /// tolerance [`TOLERANCE`](super::TOLERANCE), and twice the steps that follow from c.
+    /// tolerance [`TOLERANCE`], and twice the steps that follow from c.
     ///
     /// Errors: those of [`fixed_point`].
     pub fn solve(&self, z: &Points<D>) -> Result<FixedPoint<D>> {
