@@ -161,7 +161,7 @@ fn add<T: Tape<Real, Dev>>(a: PerPoint<T>, b: PerPoint<T>) -> Result<PerPoint<T>
 pub(crate) fn compose<'a, const D: usize, T: Tape<Real, Dev>, B: 'a>(
     mut layers: impl Iterator<Item = &'a B>,
     x: Points<D, T>,
-    go: impl Fn(&B, Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)>,
+    mut go: impl FnMut(&B, Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)>,
 ) -> Result<(Points<D, T>, PerPoint<T>)> {
     let first = layers.next().ok_or(Error::Empty { what: "the composition of bijections" })?;
     layers.try_fold(go(first, x)?, |(x, sum), layer| {

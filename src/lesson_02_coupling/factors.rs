@@ -5,7 +5,7 @@ use rand::Rng;
 use rand_distr::StandardNormal;
 
 /// The factors of a matrix whose rows were exchanged: row i of L U is row `rows[i]` of the matrix.
-pub(super) struct Lu {
+pub(crate) struct Lu {
     pub(super) rows: Vec<usize>,
     /// L below the diagonal, whose own is 1, and U on it and above.
     pub(super) factors: Vec<f64>,
@@ -15,7 +15,7 @@ impl Lu {
     /// By Gaussian elimination, with the largest entry of a column as its pivot.
     ///
     /// Errors: [`Error::OutOfDomain`] for a pivot that is 0 or not finite.
-    pub(super) fn new(n: usize, matrix: &[f64]) -> Result<Self> {
+    pub(crate) fn new(n: usize, matrix: &[f64]) -> Result<Self> {
         let (mut rows, mut a): (Vec<usize>, _) = ((0..n).collect(), matrix.to_vec());
         for column in 0..n {
             let size = |row: usize| a[row * n + column].abs();
@@ -39,6 +39,25 @@ impl Lu {
         Ok(Self { rows, factors: a })
     }
 
+    /// log |det A|.
+    pub(crate) fn log_abs_det(&self) -> f64 {
+        let n = self.rows.len();
+        (0..n).map(|i| self.factors[i * (n + 1)].abs().ln()).sum()
+    }
+
+    /// A⁻¹.
+    pub(crate) fn inverse(&self) -> Vec<f64> {
+        let n = self.rows.len();
+        let mut inverse = vec![0.0; n * n];
+        for column in 0..n {
+            let unit: Vec<f64> = (0..n).map(|row| if row == column { 1.0 } else { 0.0 }).collect();
+            for (row, entry) in self.solve(&unit).into_iter().enumerate() {
+                inverse[row * n + column] = entry;
+            }
+        }
+        inverse
+    }
+
     /// The solution of A x = b.
     fn solve(&self, b: &[f64]) -> Vec<f64> {
         let n = self.rows.len();
@@ -52,19 +71,6 @@ impl Lu {
         }
         x
     }
-}
-
-/// A⁻¹. Errors: as [`Lu::new`].
-pub(super) fn inverse(n: usize, matrix: &[f64]) -> Result<Vec<f64>> {
-    let lu = Lu::new(n, matrix)?;
-    let mut inverse = vec![0.0; n * n];
-    for column in 0..n {
-        let unit: Vec<f64> = (0..n).map(|row| if row == column { 1.0 } else { 0.0 }).collect();
-        for (row, entry) in lu.solve(&unit).into_iter().enumerate() {
-            inverse[row * n + column] = entry;
-        }
-    }
-    Ok(inverse)
 }
 
 /// X A for rows X of n numbers.

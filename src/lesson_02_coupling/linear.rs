@@ -1,7 +1,7 @@
 //! The invertible linear map by its triangular factors.
 #![allow(clippy::useless_conversion, reason = "with the feature `f64` a Real is an f64")]
 
-use super::factors::{Lu, inverse, product, random_rotation};
+use super::factors::{Lu, product, random_rotation};
 use super::rows::is_certain;
 use super::{ConditionalBijection, Permutation};
 use crate::lesson_01_change_of_variables::Bijection;
@@ -154,7 +154,7 @@ impl<const D: usize, T: Tape<Real, Dev>> Bijection<D, T> for InvertibleLinear<D>
 /// The rows x with x A = z for the rows of z, and A⁻¹.
 fn solve(n: usize, a: &[Real], z: &[Real]) -> Result<(Vec<Real>, Vec<Real>)> {
     let a: Vec<f64> = a.iter().map(|entry| f64::from(*entry)).collect();
-    let backwards = inverse(n, &a)?;
+    let backwards = Lu::new(n, &a)?.inverse();
     let z: Vec<f64> = z.iter().map(|z| f64::from(*z)).collect();
     let x = product(n, &z, &backwards);
     // How far rounding may move each coordinate: |x| |A| |A⁻¹|, times the rounding unit (Skeel 1979).

@@ -23,6 +23,7 @@ mod transformer;
 
 pub use act_norm::ActNorm;
 pub use conditional::{ConditionalBijection, Given, given};
+pub(crate) use factors::Lu;
 pub use glow::{FlowPlusPlus, Glow, Step};
 pub use layer::{Coupling, alternating_mask, half_mask};
 pub use layers::Layers;

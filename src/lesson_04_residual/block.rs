@@ -2,8 +2,8 @@
 
 use super::contraction::merged;
 use super::fixed_point::{FixedPoint, TOLERANCE, budget, fixed_point};
+use super::jacobian::largest_singular_values;
 use super::log_det::solve_columns;
-use super::lu::largest_singular_values;
 use super::slices::flat;
 use super::{Contraction, EstimateLogDet, Estimator, NonExpansive, exact_log_det};
 use crate::Result;

@@ -25,7 +25,7 @@ pub trait EstimateLogDet<const D: usize, T: Tape<Real, Dev> = NoneTape>: Bijecti
 
 /// A bijection with an estimate in place of its log |det|, a function of x and the seed alone.
 ///
-/// Training takes a new seed for each step; the estimates of different points and layers are independent. With the same
+/// Training takes a new seed for each step; the estimates of different points, and of the layers of one stack, are independent. With the same
 /// seed, the estimate of the inverse is the negative of the forward one, up to the accuracy of x.
 ///
 /// ```

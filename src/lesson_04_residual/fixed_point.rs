@@ -24,8 +24,8 @@ pub const TOLERANCE: f64 = if size_of::<Real>() == 4 { 1e-6 } else { 1e-13 };
 /// Solves x + u(x) = z by x ← z − u(x) from x = z (Banach's fixed point; Behrmann et al. 2018, arXiv:1811.00995, algorithm
 /// 1), for each point until its residual |x + u(x) − z| ≤ `tolerance` (1 + |z| + |x|), in the largest coordinate.
 ///
-/// Where u has the Lipschitz constant c < 1, a step divides the residual by at least 1/c, and x is at most
-/// residual / (1 − c) away from the solution. A point that is solved leaves the batch, so that its x does not
+/// Where u has the Lipschitz constant c < 1, a step multiplies the length of x + u(x) − z by at most c, and x is at most that
+/// length / (1 − c) away from the solution; the length is at most √D times the residual. A point that is solved leaves the batch, so that its x does not
 /// depend on the others.
 ///
 /// ```
@@ -77,7 +77,7 @@ pub fn iterates<const D: usize>(
 }
 
 /// The same iteration with the stopping rule of two published codes, for all points together: it stops when
-/// Δ² / (τ + τ |z|) < 1 in every coordinate, with Δ the last step and τ = 10⁻⁵, or after 1001 steps.
+/// Δ² / (τ + τ |z|) < 1 in every coordinate, with Δ the last step and τ = 10⁻⁵, or after 1002 steps.
 ///
 /// Δ² < 10⁻⁵ is |Δ| < 3·10⁻³, not 10⁻⁵, and a step is c times the step before it: where c = 0.98, the solution may be
 /// c / (1 − c) = 49 such steps away. The residuals that are given back are the true ones.

@@ -30,7 +30,7 @@ pub enum Length {
 }
 
 impl Length {
-    /// P(N ≥ k), to full relative precision, also where it is small.
+    /// P(N ≥ k), without a difference from 1 where it is small; 0 below the smallest f64.
     ///
     /// ```
     /// use pushforward::residual::Length;

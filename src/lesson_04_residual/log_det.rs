@@ -1,12 +1,12 @@
 //! log |det(I + J)| exactly, where D is small, and its gradient.
 #![allow(clippy::useless_conversion, reason = "with the feature `f64` a Real is an f64")]
 
-use super::lu::{Solved, solved};
+use super::jacobian::{Solved, solved};
 use super::slices::{flat, points};
 use crate::Result;
-use crate::nn::{Pushforward, jacobian_columns};
+use crate::nn::{Pushforward, dot, jacobian_columns};
 use crate::tensor::{Dev, PerPoint, Points, Real, entries};
-use dfdx::prelude::{Axis, HasShape, PutTape, SplitTape, SumTo, Tape, TensorFromVec, TryAdd, TryMul, TrySub};
+use dfdx::prelude::{HasShape, PutTape, SplitTape, Tape, TensorFromVec, TryAdd, TrySub};
 
 /// u(x), shape (N, D), and log |det(I + J)|, shape (N,), with J = ∂u/∂x at each point: one tangent per coordinate and one
 /// LU decomposition in f64 per point.
@@ -63,11 +63,6 @@ pub(super) fn solve_columns<const D: usize>(columns: &[Points<D>]) -> Result<Sol
 /// Row j of the matrix of each point.
 fn inverse_rows(inverses: &[f64], d: usize, j: usize) -> Vec<Real> {
     inverses.chunks_exact(d * d).flat_map(|m| &m[j * d..(j + 1) * d]).map(|entry| *entry as Real).collect()
-}
-
-/// Σᵢ aᵢ bᵢ for each point.
-pub(super) fn dot<const D: usize, T: Tape<Real, Dev>>(a: Points<D, T>, b: Points<D>) -> Result<PerPoint<T>> {
-    Ok(a.try_mul(b)?.try_sum::<(usize,), Axis<1>>()?)
 }
 
 /// The numbers with the gradients of a tensor.

@@ -1,13 +1,12 @@
 //! Stacks of residual blocks: i-ResNet and Residual Flow.
 
 use super::{EstimateLogDet, Estimator, InvertibleResidual, NonExpansive};
-use crate::Error;
 use crate::Result;
-use crate::lesson_01_change_of_variables::Bijection;
+use crate::lesson_01_change_of_variables::{Bijection, compose};
 use crate::lesson_02_coupling::{ActNorm, Layers};
 use crate::nn::{Elu, LipSwish};
 use crate::tensor::{Dev, PerPoint, Points, Real, Source};
-use dfdx::prelude::{Tape, TryAdd};
+use dfdx::prelude::Tape;
 use rand::RngCore;
 
 /// A layer of both models: features are normalized, then moved by a contraction.
@@ -55,7 +54,7 @@ impl<const D: usize, const H: usize, const L: usize, const K: usize, A: NonExpan
 {
     /// Every contraction has the Lipschitz constant c, parameters drawn from the source's device; normalizations are z = x.
     ///
-    /// Errors: [`Error::OutOfDomain`] unless 0 < c < 1.
+    /// Errors: [`Error::OutOfDomain`](crate::Error::OutOfDomain) unless 0 < c < 1.
     pub fn new(source: &Source, coefficient: f64) -> Result<Self> {
         Self::from_fn(|_| Ok((ActNorm::new(source)?, InvertibleResidual::new(source, coefficient)?)))
     }
@@ -83,12 +82,7 @@ where
         estimator: &Estimator,
         rng: &mut dyn RngCore,
     ) -> Result<(Points<D, T>, PerPoint<T>)> {
-        let (first, rest) =
-            self.layers().split_first().ok_or(Error::Empty { what: "the stack of layers" })?;
-        rest.iter().try_fold(first.forward_estimated(x, estimator, rng)?, |(x, sum), layer| {
-            let (y, log_det) = layer.forward_estimated(x, estimator, rng)?;
-            Ok((y, log_det.try_add(sum)?))
-        })
+        compose(self.layers().iter(), x, |layer, x| layer.forward_estimated(x, estimator, rng))
     }
 
     fn undo(&self, z: Points<D, T>) -> Result<Points<D, T>> {

@@ -1,11 +1,11 @@
 //! log |det(I + J)| as a power series, of which some random terms are an unbiased estimate.
 
 use super::Length;
-use super::log_det::{dot, with_values};
+use super::log_det::with_values;
 use super::slices::{flat, points};
 use super::terms::Terms;
-use crate::nn::{DualPoints, Pushforward};
-use crate::tensor::{Dev, PerPoint, Points, Real};
+use crate::nn::{DualPoints, Pushforward, dot};
+use crate::tensor::{Dev, PerPoint, Points, Real, check_some};
 use crate::{Error, Result};
 use dfdx::prelude::{HasShape, NoneTape, PutTape, SplitTape, Tape, TensorFromVec, TryAdd};
 use rand::{Rng, RngCore};
@@ -46,8 +46,8 @@ pub enum Noise {
 /// **The gradient** is that of vᵀ J(x) w with w = Σₖ₌₀ (−1)ᵏ wₖ₊₁ Jᵏv held fixed: ∇ log |det(I + J)| = tr((I + J)⁻¹ ∇J), and
 /// w stands for (I + J)⁻¹v (Neumann series; Chen et al. 2019, arXiv:1906.02735, section 3.2). All Jᵏv are
 /// computed without a tape, one Jacobian-vector product is recorded, and the memory does not grow with the number of
-/// terms. What is recorded is a function of each point, so a loss may weigh the points as it likes. (The authors' code
-/// keeps one gradient, summed over the batch, and multiplies it by the weight of the first point: right only if all weights
+/// terms. What is recorded is a function of each point, so a loss may weigh the points as it likes. (The authors' code,
+/// in its mode that saves memory, keeps one gradient, summed over the batch, and multiplies it by the weight of the first point: right only if all weights
 /// are equal. It also reports vᵀ J w in training, which is an estimate of tr(J (I + J)⁻¹), for the log-determinant.)
 ///
 /// Terms of points that have drawn a small N are not computed: the cost is that of the mean of N, not of the largest.
@@ -103,7 +103,7 @@ impl Estimator {
         self.check()?;
         let (x, tape) = x.split_tape();
         let (n, device) = (x.shape().0, x.device().clone());
-        crate::tensor::check_some("x", n)?;
+        check_some("x", n)?;
         let mut terms = Terms::new(self, flat(&x)?, D, rng);
         while let Some((at, powers)) = terms.batch() {
             let count = at.len() / D;

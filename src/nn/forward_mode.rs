@@ -226,7 +226,7 @@ pub fn power_series<const D: usize, T: Tape<Real, Dev>>(
 }
 
 /// Σᵢ aᵢ bᵢ for each point.
-fn dot<const D: usize, T: Tape<Real, Dev>>(a: Points<D, T>, b: Points<D>) -> Result<PerPoint<T>> {
+pub(crate) fn dot<const D: usize, T: Tape<Real, Dev>>(a: Points<D, T>, b: Points<D>) -> Result<PerPoint<T>> {
     // A map may give back the very tensor that it was given; dfdx cannot differentiate the product of one with itself.
     let b = b.try_add(0.0)?;
     Ok(a.try_mul(b)?.try_sum::<(usize,), Axis<1>>()?)

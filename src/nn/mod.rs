@@ -13,6 +13,7 @@ mod reweighted;
 pub use activation::{Activation, Elu, Gelu, Identity, LipSwish, Relu, Selu, Silu, Sine, Softplus, Tanh};
 pub use context::{ConcatSquash, sinusoidal_features};
 pub use dual::{Dual, jacobian};
+pub(crate) use forward_mode::dot;
 pub use forward_mode::{
     DualPoints, Pushforward, exact_trace, hutchinson_trace, jacobian_columns, jacobian_vector_product,
     power_series,

@@ -1,10 +1,10 @@
 //! Coupling flows by maximum likelihood: 8 layers with conditioners of two hidden layers of 64 units, 2000 steps of Adam on
 //! batches of 512.
 
-use super::likelihood::{Data, Run, fit};
+use super::likelihood::{Data, Run, fit_exactly};
 use super::{Case, Figure};
 use pushforward::Result;
-use pushforward::change_of_variables::{Bijection, Flow, StandardNormal, negative_log_likelihood};
+use pushforward::change_of_variables::Bijection;
 use pushforward::coupling::{RealNvp, SplineFlow};
 use pushforward::data::{Pinwheel, Sample, TwoMoons};
 use pushforward::dfdx::prelude::{AutoDevice, TensorCollection};
@@ -32,8 +32,5 @@ where
     M: Bijection<2> + Bijection<2, Recording> + TensorCollection<Real, AutoDevice> + Clone,
 {
     let run = Run { steps: 2000, batch: 512, learning_rate: 1e-3, seed, metric: "test_nll_2000" };
-    fit(model, &Data::of(distribution)?, run, |model, x, _, gradients| {
-        let flow = Flow { bijection: model.clone(), base: StandardNormal };
-        negative_log_likelihood(&flow, x, gradients)
-    })
+    fit_exactly(model, &Data::of(distribution)?, run)
 }

@@ -2,15 +2,15 @@
 
 use super::{Figure, median};
 use pushforward::Result;
-use pushforward::change_of_variables::{Bijection, Density, Flow, StandardNormal};
+use pushforward::change_of_variables::{Bijection, Density, Flow, StandardNormal, negative_log_likelihood};
 use pushforward::data::Sample;
 use pushforward::dfdx::prelude::{AutoDevice, NumParams, TensorCollection};
-use pushforward::tensor::{Gradients, Loss, Points, Real, Source, rows, values};
+use pushforward::tensor::{Gradients, Loss, Points, Real, Recording, Source, rows, values};
 use pushforward::train::{Progress, Training, train};
 use rand::Rng;
 use std::time::Instant;
 
-/// How is trained.
+/// How a model is trained.
 #[derive(Clone, Copy)]
 pub(super) struct Run {
     pub(super) steps: usize,
@@ -50,7 +50,18 @@ impl Data {
     }
 }
 
-/// Trains the model and measures it, the density exact.
+/// Trains the model by its own log-determinant, and measures it.
+pub(super) fn fit_exactly<M>(model: M, data: &Data, run: Run) -> Result<Vec<Figure>>
+where
+    M: Bijection<2> + Bijection<2, Recording> + TensorCollection<Real, AutoDevice> + Clone,
+{
+    fit(model, data, run, |model, x, _, gradients| {
+        let flow = Flow { bijection: model.clone(), base: StandardNormal };
+        negative_log_likelihood(&flow, x, gradients)
+    })
+}
+
+/// Trains the model by a loss, and measures it, the density exact.
 pub(super) fn fit<M>(
     mut model: M,
     data: &Data,

@@ -2,7 +2,7 @@
 //! batches of 256; what is compared by its likelihood has 16 blocks with 32 units, and sees as many points as the coupling
 //! flows do.
 
-use super::likelihood::{Data, Run, fit};
+use super::likelihood::{Data, Run, fit, fit_exactly};
 use super::{Case, Figure};
 use pushforward::Result;
 use pushforward::change_of_variables::{Flow, StandardNormal, negative_log_likelihood};
@@ -45,10 +45,7 @@ fn roulette(seed: u64) -> Result<Vec<Figure>> {
 /// The determinant of each 2 × 2 matrix.
 fn exact(seed: u64) -> Result<Vec<Figure>> {
     let data = Data::of(&TwoMoons::default())?;
-    fit(wide(&data, seed)?, &data, Run { seed, ..TIMED }, |model, x, _, gradients| {
-        let flow = Flow { bijection: model.clone(), base: StandardNormal };
-        negative_log_likelihood(&flow, x, gradients)
-    })
+    fit_exactly(wide(&data, seed)?, &data, Run { seed, ..TIMED })
 }
 
 /// Blocks with the Lipschitz constant 0.98.
@@ -57,8 +54,5 @@ fn deep(distribution: &impl Sample<2>, seed: u64) -> Result<Vec<Figure>> {
     let source = Source::new(seed);
     let mut model = Deep::new(&source, 0.98)?;
     model.initialize(&data.first(&source)?)?;
-    fit(model, &data, Run { seed, ..COMPARED }, |model, x, _, gradients| {
-        let flow = Flow { bijection: model.clone(), base: StandardNormal };
-        negative_log_likelihood(&flow, x, gradients)
-    })
+    fit_exactly(model, &data, Run { seed, ..COMPARED })
 }
