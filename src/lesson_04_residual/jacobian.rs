@@ -1,7 +1,6 @@
 //! The Jacobian of u at each point, as a small matrix in f64.
 #![allow(clippy::useless_conversion, reason = "with the feature `f64` a Real is an f64")]
 
-use super::gram::schatten;
 use crate::Result;
 use crate::lesson_02_coupling::Lu;
 use crate::tensor::{Real, check_all_finite};
@@ -31,8 +30,46 @@ pub(super) fn solved(columns: &[Vec<Real>], d: usize) -> Result<Solved> {
 /// The largest singular value of J at each point.
 pub(super) fn largest_singular_values(columns: &[Vec<Real>], d: usize) -> Result<Vec<f64>> {
     let n = columns.first().map_or(0, |column| column.len() / d);
-    // 2²⁴ as the power of a Gram matrix: the bound is the norm to 10⁻⁷.
-    (0..n).map(|point| Ok(schatten(&jacobian(columns, d, point)?, d, 24).0)).collect()
+    (0..n).map(|point| Ok(largest_singular_value(jacobian(columns, d, point)?, d))).collect()
+}
+
+/// Rows are turned in pairs until all are orthogonal: their lengths are then the singular values (one-sided Jacobi, Hestenes
+/// 1958).
+fn largest_singular_value(mut matrix: Vec<f64>, d: usize) -> f64 {
+    for _ in 0..MOST_SWEEPS {
+        let mut is_done = true;
+        for (p, q) in (0..d).flat_map(|p| (p + 1..d).map(move |q| (p, q))) {
+            let (before, after) = matrix.split_at_mut(q * d);
+            is_done &= !turn(&mut before[p * d..(p + 1) * d], &mut after[..d]);
+        }
+        if is_done {
+            break;
+        }
+    }
+    matrix.chunks_exact(d).map(|row| dot(row, row).sqrt()).fold(0.0, f64::max)
+}
+
+/// Some ten are enough for matrices of any size.
+const MOST_SWEEPS: usize = 60;
+
+/// Turns two rows so that they are orthogonal; whether there was something to do.
+fn turn(x: &mut [f64], y: &mut [f64]) -> bool {
+    let (xx, yy, xy) = (dot(x, x), dot(y, y), dot(x, y));
+    if xy.abs() <= f64::EPSILON * (xx * yy).sqrt() {
+        return false;
+    }
+    let cotangent = (yy - xx) / (2.0 * xy);
+    let tangent = cotangent.signum() / (cotangent.abs() + cotangent.hypot(1.0));
+    let cosine = tangent.hypot(1.0).recip();
+    let sine = tangent * cosine;
+    for (x, y) in x.iter_mut().zip(y) {
+        (*x, *y) = (cosine * *x - sine * *y, sine * *x + cosine * *y);
+    }
+    true
+}
+
+fn dot(x: &[f64], y: &[f64]) -> f64 {
+    x.iter().zip(y).map(|(x, y)| x * y).sum()
 }
 
 /// J of one point, row after row.
