@@ -114,7 +114,7 @@ impl Estimator {
             let (_, moved, NoneTape) = u.pushforward(dual)?.into_parts();
             terms.take(&moved.iter().map(flat).collect::<Result<Vec<_>>>()?.concat())?;
         }
-        let results = terms.results();
+        let results = terms.results()?;
         let values = results.values;
         if !T::OWNS_TAPE {
             let still = DualPoints::<D, NoneTape>::new(x, Vec::new())?;
@@ -155,12 +155,19 @@ impl Series {
         }
     }
 
-    /// wₖ.
-    pub(super) fn weight(&self, k: usize) -> f64 {
-        match *self {
-            Self::Roulette { exact, length } if k > exact => 1.0 / length.at_least(k - exact),
-            _ => 1.0,
+    /// wₖ for k = 1, …, n.
+    pub(super) fn weights(&self, n: usize) -> Vec<f64> {
+        let mut weights = vec![1.0; n];
+        if let Self::Roulette { exact, length } = *self
+            && n > exact
+        {
+            let reached = length.survival(n - exact);
+            weights[exact..]
+                .iter_mut()
+                .zip(&reached[1..])
+                .for_each(|(weight, reached)| *weight = 1.0 / reached);
         }
+        weights
     }
 }
 
