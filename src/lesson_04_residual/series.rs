@@ -15,13 +15,13 @@ use rand_distr::StandardNormal;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Series {
     /// k = 1, …, n: the rest is missing, a bias of at most D Σ cᵏ/k over k > n (Behrmann et al. 2018, arXiv:1811.00995,
-    /// section 3.2).
+    /// section 3).
     Truncated {
         /// n.
         terms: usize,
     },
     /// k = 1, …, m and N random terms more, each of these divided by the probability to be taken: term m + k by P(N ≥ k).
-    /// The mean over N is the whole series, without bias (Chen et al. 2019, arXiv:1906.02735, equation 6; Kahn's Russian
+    /// The mean over N is the whole series, without bias (Chen et al. 2019, arXiv:1906.02735, theorem 1; Kahn's Russian
     /// roulette). Every point draws its own N.
     Roulette {
         /// m.
