@@ -124,7 +124,7 @@ fn the_density_of_a_trained_flow_integrates_to_one() {
         mean(&losses[280..])
     );
     let cnf = cnf.with_solver(OdeSolver::adaptive(DOPRI5, 1e-5));
-    integrates_to_one("a trained Cnf", &cnf, (-7.0, 7.0), 200, 5e-4);
+    integrates_to_one("a trained Cnf", &cnf, (-5.0, 5.0), 400, 5e-4);
 }
 
 #[test]
