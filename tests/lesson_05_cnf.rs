@@ -14,5 +14,13 @@ mod gradients;
 mod likelihood;
 #[path = "lesson_05_cnf/memory.rs"]
 mod memory;
+#[path = "lesson_05_cnf/paths.rs"]
+mod paths;
+#[path = "lesson_05_cnf/recorded.rs"]
+mod recorded;
 #[path = "lesson_05_cnf/regularizers.rs"]
 mod regularizers;
+#[path = "lesson_05_cnf/solvers.rs"]
+mod solvers;
+#[path = "lesson_05_cnf/tableaus.rs"]
+mod tableaus;
