@@ -105,7 +105,8 @@ pub(super) struct Pace {
     /// A length that cannot be told from 0 in the precision of the times.
     least: f64,
     lengths: Vec<f64>,
-    errors: Vec<f64>,
+    /// ln e of the last accepted step.
+    logs: Vec<f64>,
     rejected: Vec<bool>,
 }
 
@@ -115,6 +116,8 @@ const MEMORY: f64 = 0.04;
 const SAFETY: f64 = 0.9;
 const SHRINK: f64 = 0.2;
 const GROW: f64 = 10.0;
+/// What counts as the smallest error before.
+const SMALLEST: f64 = 1e-4;
 
 impl Pace {
     /// The first steps, from x(t), v(t, x) and a second evaluation after an Euler step (Hairer, Nørsett, Wanner, Solving
@@ -137,7 +140,7 @@ impl Pace {
             .map(|((h, d1), d2)| first_length(*h, d1.max(*d2), order).clamp(least.min(span), span))
             .collect();
         let n = moving.which.len();
-        Ok(Self { order, least, lengths, errors: vec![1e-4; n], rejected: vec![false; n] })
+        Ok(Self { order, least, lengths, logs: vec![SMALLEST.ln(); n], rejected: vec![false; n] })
     }
 
     /// The times at which the steps end; a step that almost reaches the end is made to reach it.
@@ -155,10 +158,10 @@ impl Pace {
         for (row, size) in sizes.iter().enumerate() {
             let length = (moving.next[row] - moving.t[row]).abs();
             if *size <= 1.0 {
-                let factor = SAFETY * self.errors[row].powf(MEMORY) / size.powf(exponent);
+                let factor = SAFETY * (MEMORY * self.logs[row] - exponent * size.ln()).exp();
                 let most = if self.rejected[row] { 1.0 } else { GROW };
                 self.lengths[row] = length * factor.clamp(SHRINK, most);
-                self.errors[row] = size.max(1e-4);
+                self.logs[row] = size.max(SMALLEST).ln();
                 self.rejected[row] = false;
                 continue;
             }
@@ -176,7 +179,7 @@ impl Pace {
     /// Only the rows that are given stay.
     pub(super) fn keep(&mut self, stays: &[bool]) {
         keep_rows(&mut self.lengths, stays, 1);
-        keep_rows(&mut self.errors, stays, 1);
+        keep_rows(&mut self.logs, stays, 1);
         keep_rows(&mut self.rejected, stays, 1);
     }
 }
