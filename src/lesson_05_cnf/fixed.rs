@@ -7,8 +7,8 @@ use dfdx::prelude::{
     HasShape, PutTape, ReshapeTo, Shape, SplitTape, Tape, Tensor, TensorFromVec, ZerosTensor,
 };
 
-/// Steps of one length along dx/dt = v(t, x) and dl/dt = r(t, x) from l = 0, with `f(t, x)` = (v, r), recorded on the tape: the
-/// gradients are those of the numbers that the solver computes, and the memory grows with the steps.
+/// Steps of one length along dx/dt = v(t, x) and dl/dt = r(t, x) from l = 0, with `f(t, x)` = (v, r), recorded on the
+/// tape: the gradients are those of the numbers that the solver computes, and the memory grows with the steps.
 ///
 /// It gives x and l at the time `to`. The tape goes with the points.
 ///
@@ -26,8 +26,8 @@ use dfdx::prelude::{
 /// ```
 ///
 /// Errors: [`Error::OutOfDomain`] for no steps or a time that is not finite; [`Error::NotFinite`] for x;
-/// [`Error::Unsolved`] where a path leaves the range of the numbers; [`Error::BatchMismatch`] where `f` gives not one velocity
-/// per point; those of `f`.
+/// [`Error::Unsolved`] where a path leaves the range of the numbers; [`Error::BatchMismatch`] where `f` gives not one
+/// velocity per point; those of `f`.
 pub fn solve_fixed<const D: usize, T: Tape<Real, Dev>>(
     tableau: &Tableau,
     steps: usize,

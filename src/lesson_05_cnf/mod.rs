@@ -1,11 +1,11 @@
 //! Lesson 05: continuous normalizing flows.
 //!
-//! A velocity field v(t, x) carries a point along dx/dt = v(t, x), from noise at t = 0 to data at t = 1. The map from one
-//! end to the other is a bijection, whatever the field is, and along a path d log p / dt = −∇·v (Chen et al. 2018,
-//! arXiv:1806.07366, theorem 1).
+//! A velocity field v(t, x) carries a point along dx/dt = v(t, x), from noise at t = 0 to data at t = 1. The map from
+//! one end to the other is a bijection, whatever the field is, and along a path d log p / dt = −∇·v (Chen et al.
+//! 2018, arXiv:1806.07366, theorem 1).
 //!
-//! The numerical half: a Runge-Kutta method is a [`Tableau`], an [`OdeSolver`] follows the paths with it, in steps of one
-//! length or of lengths that fit each point.
+//! The numerical half: a Runge-Kutta method is a [`Tableau`], an [`OdeSolver`] follows the paths with it, in steps of
+//! one length or of lengths that fit each point.
 
 mod dense;
 mod fixed;

@@ -11,8 +11,8 @@ pub trait State: Parts {}
 
 impl<S: Parts> State for S {}
 
-/// How a state becomes a list of numbers, row after row, and back: a step is then a few sums over a list, whatever the parts
-/// are.
+/// How a state becomes a list of numbers, row after row, and back: a step is then a few sums over a list, whatever
+/// the parts are.
 pub trait Parts: Clone {
     /// How many numbers a row has in each part: (D, 1) for points with a number each.
     fn widths() -> Vec<usize>;
