@@ -113,6 +113,18 @@ impl OdeSolver {
     /// The same for any state. `f(t, state, which)` gives the velocity of a state: it is asked for the points that
     /// still move, each at its own time, and is told which points of the whole batch they are.
     ///
+    /// ```
+    /// use pushforward::cnf::{OdeSolver, RK4};
+    /// use pushforward::tensor::{PerPoint, Points, Source, values};
+    ///
+    /// let source = Source::new(0);
+    /// let state = (source.points(&[[1.0], [2.0]])?, source.per_point(&[0.0, 0.0])?);
+    /// let field = |t: PerPoint, (x, _): (Points<1>, PerPoint), _: &[usize]| Ok((x * -1.0, t * 2.0));
+    /// let (_, number) = OdeSolver::fixed(RK4, 10).solve_state(field, state, 0.0, 1.0)?.end;
+    /// assert!((values(&number)[1] - 1.0).abs() < 1e-5, "the integral of 2 t, to rounding");
+    /// # Ok::<(), pushforward::Error>(())
+    /// ```
+    ///
     /// Errors: those of [`OdeSolver::solve`].
     pub fn solve_state<S: State>(
         &self,

@@ -216,6 +216,5 @@ fn bend(
 /// A length whose error would be about 0.01 of the tolerance, and at most a hundred probes.
 fn first_length(h: f64, fastest: f64, order: f64) -> f64 {
     let length = if fastest <= 1e-15 { (1e-3 * h).max(1e-6) } else { (0.01 / fastest).powf(1.0 / order) };
-    // Where the probe left the domain of the field, a small step tells more.
-    if length.is_finite() { length.min(100.0 * h) } else { h }
+    length.min(100.0 * h)
 }

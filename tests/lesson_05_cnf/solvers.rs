@@ -427,7 +427,9 @@ fn a_velocity_that_is_not_finite_is_an_error_with_its_point_and_time() {
 
 #[test]
 fn a_point_that_leaves_the_range_of_the_numbers_is_an_error() {
-    let fast = |_: PerPoint, x: Points<1>, _: &[usize]| Ok(x * 0.0 + 0.01 * Real::MAX);
+    let fast = |_: PerPoint, _: Points<1>, which: &[usize]| {
+        Source::new(0).points(&vec![[0.01 * Real::MAX]; which.len()])
+    };
     let start = Source::new(0).points(&[[0.0], [0.999 * Real::MAX]]).unwrap();
     for solver in [OdeSolver::adaptive(DOPRI5, 1e-4).with_max_steps(300), OdeSolver::fixed(EULER, 4)] {
         let refused = solver.solve_state(fast, start.clone(), 0.0, 1.0).unwrap_err();
