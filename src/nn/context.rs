@@ -1,7 +1,9 @@
 //! How a network is told of a time or another context.
 
-use super::squashed::{self, Squashed};
-use super::{Activation, DualPoints, Identity, Mlp, Pushforward};
+use super::squashed::Squashed;
+use super::{Activation, DualPoints, Identity};
+#[cfg(not(feature = "cuda"))]
+use super::{Mlp, Pushforward, squashed};
 use crate::tensor::{
     Dev, PerPoint, Points, Real, Source, check_all_finite, check_same_batch, check_some, values,
 };

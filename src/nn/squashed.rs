@@ -28,32 +28,27 @@ impl<const I: usize, const C: usize, const O: usize> Squashed<I, C, O, Real, Dev
         let context = || context.clone().put_tape(T::default());
         let logits = layer::<Identity, C, O, T>(&self.gate, context())?;
         let shift = self.shift.try_forward(context())?;
-        match A::kernel() {
-            Some(kernel) => gated::<A, O, T>(kernel, z, logits, shift),
-            None => activation_pushforward::<A, O, T>(gated::<Identity, O, T>(
-                Kernel::Identity,
-                z,
-                logits,
-                shift,
-            )?),
-        }
+        gated::<A, O, T>(z, logits, shift)
     }
 }
 
+/// f(z ⊙ σ(u) + s), and its tangents.
 #[cfg(not(any(feature = "f64", feature = "cuda")))]
 fn gated<A: Activation, const O: usize, T: Tape<Real, Dev>>(
-    kernel: Kernel,
     z: DualPoints<O, T>,
     logits: Points<O, T>,
     shift: Points<O, T>,
 ) -> Result<DualPoints<O, T>> {
-    super::fused::gated(kernel, z, logits, shift)
+    use super::fused::gated;
+    match A::kernel() {
+        Some(kernel) => gated(kernel, z, logits, shift),
+        None => activation_pushforward::<A, O, T>(gated(Kernel::Identity, z, logits, shift)?),
+    }
 }
 
 /// f(z ⊙ σ(u) + s), and its tangents.
 #[cfg(any(feature = "f64", feature = "cuda"))]
 fn gated<A: Activation, const O: usize, T: Tape<Real, Dev>>(
-    kernel: Kernel,
     z: DualPoints<O, T>,
     logits: Points<O, T>,
     shift: Points<O, T>,
@@ -64,7 +59,8 @@ fn gated<A: Activation, const O: usize, T: Tape<Real, Dev>>(
     let still = open.retaped::<NoneTape>();
     let inside =
         z.push(|z| Ok(z.try_mul(open)?.try_add(shift)?), |tangent| Ok(tangent.try_mul(still.clone())?))?;
-    if kernel == Kernel::Identity { Ok(inside) } else { activation_pushforward::<A, O, T>(inside) }
+    let stays = A::kernel() == Some(Kernel::Identity);
+    if stays { Ok(inside) } else { activation_pushforward::<A, O, T>(inside) }
 }
 
 /// The one context that all points have; nothing if they differ.

@@ -21,7 +21,7 @@ const SINGLE: bool = size_of::<Real>() == 4;
 
 /// How far the gradients of two solves with the tolerance of [`accurate`] may be apart, relative to 1 + |g|: in f32
 /// some tens of roundings, times the 5 points with weights up to 2.
-const AGREE: f64 = if SINGLE { 2e-5 } else { 1e-6 };
+const AGREE: f64 = if SINGLE { 2e-5 } else { 1e-8 };
 
 fn accurate() -> OdeSolver {
     OdeSolver::adaptive(DOPRI5, if SINGLE { 1e-6 } else { 1e-10 })

@@ -52,12 +52,12 @@ fn the_log_density_of_a_linear_field_is_that_of_its_gaussian() {
 /// The field reads the time: it does more at the end than at the start.
 #[test]
 fn the_density_at_a_time_between_is_that_of_the_points_on_their_way() {
-    let (k, cnf) = (0.8, Cnf::new(Swelling(0.8), accurate()));
-    for t in [0.0, 0.3, 0.5, 1.0] {
+    let (k, cnf): (f64, _) = (0.8, Cnf::new(Swelling(0.8), accurate()));
+    for t in [0.0, 0.3, 0.5, 1.0_f64] {
         let found = values(&cnf.log_prob_at(t as Real, points()).unwrap());
         for (x, found) in rows(&points()).into_iter().zip(found) {
             // x(t) = exp(k t²) z.
-            let scale: f64 = (-k * t * t as f64).exp();
+            let scale: f64 = (-k * t * t).exp();
             let expected = log_normal(x.map(|x| scale * f64::from(x))) - 2.0 * k * t * t;
             close(&format!("log p at {t}, {x:?}"), expected, found.into(), 1e-5);
         }
