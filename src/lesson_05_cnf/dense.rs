@@ -151,7 +151,10 @@ impl Record {
         let step = steps.ends.partition_point(|end| if forward { *end < t } else { *end > t });
         let Some(polynomial) = steps.polynomials.get(step) else { return start.to_vec() };
         let begin = if step == 0 { self.from } else { steps.ends[step - 1] };
-        evaluated(polynomial, self.width, ((t - begin) / (steps.ends[step] - begin)) as Real)
+        let length = steps.ends[step] - begin;
+        // A step between times that are one number has no within.
+        let theta = if length == 0.0 { 1.0 } else { (t - begin) / length };
+        evaluated(polynomial, self.width, theta as Real)
     }
 }
 

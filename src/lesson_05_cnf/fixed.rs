@@ -99,8 +99,9 @@ where
         self.x = self.moved(self.tableau.b, next - t)?;
         let r = self.stages.iter().map(|(_, r)| r);
         self.l = weighted(&self.l, self.tableau.b, next - t, r, &mut self.tape)?;
-        match numbers(&self.x).iter().position(|number| !number.is_finite()) {
-            Some(index) => Err(Error::Unsolved { cause: Obstacle::NotFinite, point: index / D, t }),
+        let bad = |list: &[Real]| list.iter().position(|number| !number.is_finite());
+        match bad(&numbers(&self.x)).map(|index| index / D).or(bad(&numbers(&self.l))) {
+            Some(point) => Err(Error::Unsolved { cause: Obstacle::NotFinite, point, t }),
             None => Ok(()),
         }
     }

@@ -59,7 +59,8 @@ impl OdeSolver {
         Self { steps: Some(steps), ..Self::adaptive(tableau, 1e-5) }
     }
 
-    /// Steps whose estimated error, in the norm [`ErrorNorm::PerPoint`], is at most the tolerance times 1 + |x|.
+    /// Steps whose estimated error, in the norm [`ErrorNorm::PerPoint`], is at most the tolerance times 1 + |x|. The errors of
+    /// all steps add up: at the end expect some tolerances.
     pub fn adaptive(tableau: Tableau, tolerance: Real) -> Self {
         let tolerance = Tolerance { norm: ErrorNorm::PerPoint, absolute: tolerance, relative: tolerance };
         Self { tableau, steps: None, tolerance, max_steps: 10_000 }
@@ -150,7 +151,10 @@ impl OdeSolver {
     ) -> Result<Solution<S>> {
         let device = state.device().clone();
         let mut show = |moving: &Moving, accepted: &[bool]| match accepted.contains(&true) {
-            true => observe(&Step::new(moving, accepted, &device)),
+            true => {
+                moving.check_velocities()?;
+                observe(&Step::new(moving, accepted, &device))
+            }
             false => Ok(()),
         };
         self.follow(f, state, from, to, &mut show)
@@ -182,6 +186,7 @@ impl OdeSolver {
         let device = state.device().clone();
         let mut record = Record::new(rows_of(&state)?, total::<S>(), from.into(), to.into());
         let mut add = |moving: &Moving, accepted: &[bool]| {
+            moving.check_velocities()?;
             record.add(moving, accepted);
             Ok(())
         };
@@ -238,7 +243,8 @@ impl OdeSolver {
 /// The numbers of a state, row after row.
 fn rows_of<S: State>(state: &S) -> Result<Vec<Real>> {
     let (n, width) = (state.points()?, total::<S>());
-    check_some("the state that a solver moves", n * width)?;
+    check_some("the state that a solver moves", n)?;
+    check_some("a part of the state that a solver moves", S::widths().into_iter().min().unwrap_or(0))?;
     let mut rows = vec![0.0; n * width];
     state.write(&mut rows, width, 0)?;
     check_all_finite("the state that a solver moves", &rows)?;

@@ -12,7 +12,7 @@ use crate::{Obstacle, Result};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ErrorNorm {
     /// Each point has steps of its own: the largest of its parts' root mean squares. What is computed for a point
-    /// does not depend on the others, and a point that is at the end leaves the batch.
+    /// does not depend on the others, up to the rounding of the field, and a point that is at the end leaves the batch.
     #[default]
     PerPoint,
     /// One step for all points: the root mean square of all numbers. A point whose path is hard can hide among many
@@ -155,7 +155,8 @@ impl Pace {
             let is_last = is_accepted && moving.next[row] == self.to;
             self.lengths[row] = (moving.next[row] - moving.t[row]).abs() * self.factor(row, *size);
             if self.lengths[row] < self.least && !is_last {
-                let cause = if size.is_finite() { Obstacle::StepUnderflow } else { Obstacle::NotFinite };
+                let is_finite = moving.is_finite(row);
+                let cause = if is_finite { Obstacle::StepUnderflow } else { Obstacle::NotFinite };
                 return Err(moving.unsolved(row, cause));
             }
             if is_accepted {

@@ -73,6 +73,11 @@ impl Tableau {
         }
         fits("the times c of a tableau", stages, self.c.len())?;
         fits("the weights b(θ) of a tableau", stages, self.dense.len())?;
+        let gap = |(row, b): (&&[f64], &f64)| (row.iter().sum::<f64>() - b).abs();
+        if let Some(found) = self.dense.iter().zip(self.b).map(gap).find(|gap| gap.is_nan() || *gap > 1e-9) {
+            let (what, expected) = ("the distance of b(1) from b in a tableau", "0 up to rounding");
+            return Err(Error::OutOfDomain { what, expected, found });
+        }
         if self.error.is_empty() {
             Ok(())
         } else {

@@ -227,6 +227,29 @@ fn the_first_step_is_that_of_hairers_rule() {
     assert!((f64::from(lengths[0]) / expected - 1.0).abs() < rounding, "{lengths:?}, {expected}");
 }
 
+/// The first length where the speed grows and where nothing moves: two that tell the parts of the rule apart.
+#[test]
+fn the_first_step_depends_on_how_the_speed_changes_and_is_at_most_a_hundred_probes() {
+    let first = |start: f64, growth: f64| {
+        let mut lengths = Vec::new();
+        let observe = |step: &pushforward::cnf::Step<Points<1>>| {
+            lengths.extend_from_slice(step.size());
+            Ok(())
+        };
+        let field = |t: PerPoint, _: Points<1>, _: &[usize]| {
+            let v: Vec<[Real; 1]> = values(&t).iter().map(|t| [1.0 + growth as Real * t]).collect();
+            Source::new(0).points(&v)
+        };
+        let solver = OdeSolver::adaptive(DOPRI5, 1e-4);
+        solver.solve_observed(field, points(&[[start]]), 0.0, 1.0, observe).unwrap();
+        f64::from(lengths[0])
+    };
+    // d₁ = 1 / s and d₂ = 10 / s with s = 2 · tolerance: the length is (s / 1000)^(1/5).
+    assert!((first(1.0, 10.0) / (2e-4f64 / 1000.0).powf(0.2) - 1.0).abs() < 1e-3, "{}", first(1.0, 10.0));
+    // At x = 0 the probe is 10⁻⁶.
+    assert!((first(0.0, 1.0) / 1e-4 - 1.0).abs() < 1e-3, "{}", first(0.0, 1.0));
+}
+
 /// x(t + h) and the estimate of its error, for x' = −5 x with DOPRI5.
 fn decay_step(x: f64, h: f64) -> (f64, f64) {
     let mut k: Vec<f64> = Vec::new();
@@ -438,6 +461,20 @@ fn a_point_that_leaves_the_range_of_the_numbers_is_an_error() {
     }
 }
 
+/// BOSH3 asks at the end of its last step, and nothing but the path between the steps depends on the answer.
+#[test]
+fn a_velocity_at_the_very_end_that_is_not_finite_spoils_the_path_and_not_the_end() {
+    let field = |t: PerPoint, _: Points<1>, _: &[usize]| {
+        let v: Vec<[Real; 1]> = values(&t).iter().map(|t| [if *t < 1.0 { 1.0 } else { Real::NAN }]).collect();
+        Source::new(0).points(&v)
+    };
+    let (solver, start) = (OdeSolver::fixed(BOSH3, 3), points(&[[0.5]]));
+    let found = rows(&solver.solve_state(field, start.clone(), 0.0, 1.0).unwrap().end)[0][0];
+    assert!((found - 1.5).abs() < 1e-6, "a constant speed: {found}");
+    let refused = solver.solve_state_dense(field, start, 0.0, 1.0).err();
+    assert!(matches!(refused, Some(Error::Unsolved { cause: Obstacle::NotFinite, .. })), "{refused:?}");
+}
+
 #[test]
 fn bad_input_is_an_error_and_never_a_panic() {
     let start = points(&[[1.0], [2.0]]);
@@ -466,6 +503,10 @@ fn bad_input_is_an_error_and_never_a_panic() {
         let refused = solver.solve_state(short, start.clone(), 0.0, 1.0);
         assert!(matches!(refused, Err(Error::BatchMismatch { expected: 2, found: 1, .. })));
     }
+    let empty =
+        (Source::new(0).points(&[[0.0; 0]; 2]).unwrap(), Source::new(0).per_point(&[1.0, 2.0]).unwrap());
+    let refused = own.solve_state(|_, state: (Points<0>, PerPoint), _| Ok(state), empty, 0.0, 1.0);
+    assert!(matches!(refused, Err(Error::Empty { .. })));
     let uneven = (start, Source::new(0).per_point(&[1.0]).unwrap());
     let refused = own.solve_state(|_, state: (Points<1>, PerPoint), _| Ok(state), uneven, 0.0, 1.0);
     assert!(matches!(refused, Err(Error::BatchMismatch { expected: 2, found: 1, .. })));
