@@ -14,7 +14,8 @@ use dfdx::prelude::{
 ///
 /// The kinetic energy ∫ |v|² dt makes paths short and speeds constant; of all fields that carry the noise to the
 /// data, the one of optimal transport has the least. The Jacobian's norm makes neighbouring paths alike. A solver
-/// then takes fewer steps. With Hutchinson's noise ε the norm is estimated by |J ε|², which comes with the divergence
+/// then takes fewer steps. (The authors' code takes half the mean over coordinates of v² and the mean of (εᵀJ)², so that their
+/// weights are not these.) With Hutchinson's noise ε the norm is estimated by |J ε|², which comes with the divergence
 /// for nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Regularizer {

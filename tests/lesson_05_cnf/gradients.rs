@@ -181,6 +181,37 @@ fn the_gradients_that_were_there_before_stay() {
     agree("twice", &expected, &twice, AGREE);
 }
 
+/// The tolerance of the backward solve does not depend on the size of the loss.
+#[test]
+fn a_loss_that_is_smaller_has_gradients_that_are_smaller_by_as_much() {
+    let cnf = Cnf::new(perceptron(), accurate()).with_adjoint(OdeSolver::adaptive(DOPRI5, 1e-3));
+    let gradients = |factor: Real| {
+        let x = points();
+        let log_p = cnf.log_prob(x.clone().traced(Gradients::leaky())).unwrap();
+        let gradients = (log_p.sum() * factor).backward();
+        let of_x = rows(&gradients.get(&x)).as_flattened().to_vec();
+        [common::gradients(&cnf, &gradients), of_x].concat()
+    };
+    for (one, small) in gradients(1.0).into_iter().zip(gradients(1e-4)) {
+        close("ten thousand times as small", one.into(), 1e4 * f64::from(small), 1e-6);
+    }
+}
+
+/// From noise to data x shrinks by e⁻¹², and on the way back its error grows by e¹².
+#[test]
+fn a_path_that_is_not_found_again_has_no_gradient() {
+    let shrinking = |rate: f64, tolerance: Real| {
+        let solver = OdeSolver::adaptive(DOPRI5, tolerance);
+        let field = linear([[-rate, 0.0], [0.0, -rate]], [0.0; 2], [0.0; 2]);
+        let cnf = Cnf::new(field, solver).with_adjoint(solver);
+        let z = points().traced(cnf.alloc_grads());
+        let (x, log_det) = cnf.inverse(z).unwrap();
+        common::gradients(&cnf, &(x.square().sum() + log_det.sum()).backward())
+    };
+    assert!(shrinking(1.0, 1e-5).iter().all(|g| g.is_finite()), "nothing is lost");
+    assert!(shrinking(12.0, 1e-5).iter().all(|g| g.is_nan()), "{:?}", shrinking(12.0, 1e-5));
+}
+
 /// The most memory that one thread held while it computed a loss and its gradients.
 fn memory_of_gradients<G: GradientMode<Mlp<3, 4, 2, 1, Tanh>, 2>>(
     cnf: &Cnf<Mlp<3, 4, 2, 1, Tanh>, G>,
