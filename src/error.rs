@@ -68,6 +68,16 @@ pub enum Error {
         /// The residual that was left.
         residual: f64,
     },
+    /// The path of a point could not be followed to its end.
+    #[error("the path of point {point} could not be followed beyond t = {t}: {cause}")]
+    Unsolved {
+        /// What stopped the solver.
+        cause: Obstacle,
+        /// Which point, counted from 0.
+        point: usize,
+        /// How far its path was followed.
+        t: f64,
+    },
     /// A map is so flat or so steep at a point that the numbers cannot hold what it does.
     #[error(
         "{what} at feature {feature} of point {point}, where it is given {value}, is too flat or too steep for the precision of the numbers: use points nearer to the data, a map whose scale is bounded, or the feature `f64`"
@@ -164,6 +174,30 @@ pub enum Error {
     /// The device that holds the tensors refused (its memory is full, for example).
     #[error("the device failed: {0:?}")]
     Device(<Dev as HasErr>::Err),
+}
+
+/// What stops a solver of differential equations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Obstacle {
+    /// The path is not at its end after as many steps as are allowed.
+    #[error(
+        "{steps} steps were not enough: allow more of them or a larger tolerance; if the steps stay small where the path is smooth, the field is stiff, and needs a network with smaller weights"
+    )]
+    TooManySteps {
+        /// How many steps were tried, with those that were rejected.
+        steps: usize,
+    },
+    /// The step that the tolerance asks for cannot be told from none in the precision of the numbers.
+    #[error(
+        "its steps became smaller than the rounding of t: the velocity jumps or grows without bound there, or the tolerance is too tight for the precision of the numbers"
+    )]
+    StepUnderflow,
+    /// A velocity is NaN or infinite, or the point has left the range of the numbers.
+    #[error(
+        "the velocity or the point itself is not finite there: look for a root, a logarithm or a division at 0, or for a field that carries points beyond all bounds"
+    )]
+    NotFinite,
 }
 
 #[cfg(not(feature = "cuda"))]

@@ -8,6 +8,7 @@
 //! | 02 Coupling layers | [`coupling`] |
 //! | 03 Autoregressive flows | [`autoregressive`] |
 //! | 04 Residual flows | [`residual`] |
+//! | 05 Continuous normalizing flows | [`cnf`] |
 //! | 07 Flow matching | [`flow_matching`] |
 //!
 //! Below the lessons lies the floor, which knows nothing of them: [`tensor`], [`nn`], [`data`], [`mod@train`] and
@@ -45,17 +46,19 @@ pub mod lesson_01_change_of_variables;
 pub mod lesson_02_coupling;
 pub mod lesson_03_autoregressive;
 pub mod lesson_04_residual;
+pub mod lesson_05_cnf;
 pub mod lesson_07_flow_matching;
 pub mod nn;
 pub mod tensor;
 pub mod train;
 
 pub use dfdx;
-pub use error::{Error, Result};
+pub use error::{Error, Obstacle, Result};
 pub use lesson_01_change_of_variables as change_of_variables;
 pub use lesson_02_coupling as coupling;
 pub use lesson_03_autoregressive as autoregressive;
 pub use lesson_04_residual as residual;
+pub use lesson_05_cnf as cnf;
 pub use lesson_07_flow_matching as flow_matching;
 pub use rand;
 pub use rand_distr;

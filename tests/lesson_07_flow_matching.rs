@@ -5,10 +5,9 @@ mod common;
 
 use common::laws::{DIFFERENCE, ROUNDING, close, parameter_gradients};
 use pushforward::change_of_variables::{Affine, Bijection};
+use pushforward::cnf::VectorField;
 use pushforward::dfdx::prelude::{HasShape, SumTo, Tape, Trace};
-use pushforward::flow_matching::{
-    PathSample, ProbabilityPath, StraightPath, VectorField, euler, flow_matching_loss,
-};
+use pushforward::flow_matching::{PathSample, ProbabilityPath, StraightPath, euler, flow_matching_loss};
 use pushforward::nn::{Activation, Mlp, Selu, Silu, Sine, Tanh};
 use pushforward::tensor::{Dev, Gradients, PerPoint, Points, Real, Source, append, rows, values};
 use pushforward::train::{Progress, Schedule, Training, train};

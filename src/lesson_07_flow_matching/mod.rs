@@ -3,34 +3,12 @@
 //! A velocity field v(t, x) carries noise at t = 0 to data at t = 1. It is learned by regression: draw a pair
 //! (x₀, x₁), walk a known path between them, and predict its velocity (Lipman et al. 2022, arXiv:2210.02747).
 
-use crate::nn::{Activation, Mlp};
+use crate::lesson_05_cnf::VectorField;
 use crate::tensor::{
-    Dev, Gradients, Loss, PerPoint, Points, Real, append, check_finite, check_same_batch, check_some, values,
+    Gradients, Loss, PerPoint, Points, Real, Recording, check_finite, check_same_batch, check_some, values,
 };
 use crate::{Error, Result};
-use dfdx::prelude::{
-    BroadcastTo, HasShape, MeanTo, NoneTape, Tape, TensorFromVec, Trace, TryAdd, TryMul, TrySub,
-};
-
-/// A velocity v(t, x) at each time t and point x.
-pub trait VectorField<const D: usize, T: Tape<Real, Dev> = NoneTape> {
-    /// v(t, x), shape (N, D), for times of shape (N,) and points of shape (N, D).
-    ///
-    /// Errors: [`Error::BatchMismatch`] if there is not one time per point.
-    fn velocity(&self, t: PerPoint, x: Points<D, T>) -> Result<Points<D, T>>;
-}
-
-/// A network with one more input than outputs is a velocity field: it reads (x, t).
-impl<const I: usize, const H: usize, const D: usize, const L: usize, A, T> VectorField<D, T>
-    for Mlp<I, H, D, L, A>
-where
-    A: Activation,
-    T: Tape<Real, Dev>,
-{
-    fn velocity(&self, t: PerPoint, x: Points<D, T>) -> Result<Points<D, T>> {
-        self.apply(append(x, t)?)
-    }
-}
+use dfdx::prelude::{BroadcastTo, HasShape, MeanTo, TensorFromVec, Trace, TryAdd, TryMul, TrySub};
 
 /// A point on the way from x₀ to x₁, and its velocity there.
 #[derive(Clone, Debug)]
@@ -91,7 +69,7 @@ fn check_times(t: &PerPoint) -> Result<()> {
 /// The conditional flow matching loss, the mean over points and coordinates of |v(t, x_t) − dx_t/dt|²
 /// (Lipman et al. 2022, arXiv:2210.02747, equation 9, divided by D).
 pub fn flow_matching_loss<const D: usize>(
-    field: &impl VectorField<D, dfdx::tensor::OwnedTape<Real, Dev>>,
+    field: &impl VectorField<D, Recording>,
     path: PathSample<D>,
     gradients: Gradients,
 ) -> Result<Loss> {

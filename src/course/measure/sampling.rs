@@ -2,7 +2,8 @@
 
 use super::{Case, Figure, median};
 use pushforward::Result;
-use pushforward::flow_matching::{VectorField, euler};
+use pushforward::cnf::VectorField;
+use pushforward::flow_matching::euler;
 use pushforward::nn::{Activation, Mlp, Selu, Silu, set_parameters};
 use pushforward::tensor::{PerPoint, Points, Real, Source, rows};
 use std::cell::Cell;
