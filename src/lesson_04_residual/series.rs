@@ -165,7 +165,7 @@ impl Series {
 }
 
 impl Noise {
-    pub(super) fn draw(&self, rng: &mut dyn RngCore) -> Real {
+    pub(crate) fn draw(&self, rng: &mut dyn RngCore) -> Real {
         match self {
             Self::Rademacher => {
                 if rng.r#gen() {

@@ -1,15 +1,16 @@
 //! How a network is told of a time or another context.
 
 use super::forward_mode::activation_pushforward;
-use super::{Activation, DualPoints, Identity, layer};
+use super::squashed::{self, Squashed};
+use super::{Activation, DualPoints, Mlp, Pushforward};
 use crate::tensor::{
     Dev, PerPoint, Points, Real, Source, check_all_finite, check_same_batch, check_some, values,
 };
 use crate::{Error, Result};
-use dfdx::nn::modules::{Linear, Repeated, UnbiasedLinear};
+use dfdx::nn::modules::Repeated;
 use dfdx::prelude::{
-    BuildModule, Const, Device, Dtype, HasShape, Module, ModuleVisitor, NumParams, PermuteTo, PutTape, Rank2,
-    Tape, TensorCollection, TensorFromVec, TryAdd, TryMatMul, TryMul,
+    BuildModule, Const, Device, Dtype, HasShape, ModuleVisitor, NumParams, PutTape, SplitTape, Tape,
+    TensorCollection, TensorFromVec,
 };
 use num_traits::Float;
 use rand_distr::uniform::SampleUniform;
@@ -54,6 +55,9 @@ pub fn sinusoidal_features<const F: usize>(t: PerPoint) -> Result<Points<F>> {
 /// Each layer is z = (W h + b) ⊙ σ(G c + g) + B c with σ(u) = 1 / (1 + e⁻ᵘ), then h = a(z), and the last z is the
 /// result: `concatsquash` of Grathwohl et al. 2018 (arXiv:1810.01367, in the authors' code). Their fields
 /// of ODEs are made of it.
+///
+/// Where all points have one context, as they do in an ODE solver whose points share their steps, this is a perceptron
+/// with the weights diag(σ(G c + g)) W and the biases b ⊙ σ(G c + g) + B c, and is computed as one.
 ///
 /// ```
 /// use pushforward::nn::{ConcatSquash, Tanh};
@@ -104,6 +108,12 @@ impl<const I: usize, const C: usize, const H: usize, const O: usize, const L: us
     /// Errors: [`Error::BatchMismatch`] if there is not one context per point.
     pub fn apply<T: Tape<Real, Dev>>(&self, x: Points<I, T>, context: Points<C>) -> Result<Points<O, T>> {
         check_context(x.shape().0, &context)?;
+        #[cfg(not(feature = "cuda"))]
+        if let Some(one) = squashed::one_context(&context) {
+            let (network, tape) = self.in_context::<T>(&one)?;
+            let (x, own) = x.split_tape();
+            return network.apply(x.put_tape(own.merge(tape)));
+        }
         let mut h = A::apply(self.first.apply(x, &context)?)?;
         for layer in &self.hidden.modules {
             h = A::apply(layer.apply(h, &context)?)?;
@@ -120,76 +130,38 @@ impl<const I: usize, const C: usize, const H: usize, const O: usize, const L: us
         context: Points<C>,
     ) -> Result<DualPoints<O, T>> {
         check_context(x.value().shape().0, &context)?;
+        #[cfg(not(feature = "cuda"))]
+        if let Some(one) = squashed::one_context(&context) {
+            let (network, tape) = self.in_context::<T>(&one)?;
+            let (value, tangents, own) = x.into_parts();
+            let x = DualPoints::new(value.put_tape(own.merge(tape)), tangents)?;
+            return Pushforward::pushforward(&network, x);
+        }
         let mut h = activation_pushforward::<A, H, T>(self.first.pushforward(x, &context)?)?;
         for layer in &self.hidden.modules {
             h = activation_pushforward::<A, H, T>(layer.pushforward(h, &context)?)?;
         }
         self.last.pushforward(h, &context)
     }
+
+    /// The perceptron that this is in one context, and the tape that remembers how its weights were made.
+    #[cfg(not(feature = "cuda"))]
+    fn in_context<T: Tape<Real, Dev>>(&self, context: &[Real]) -> Result<(Mlp<I, H, O, L, A>, T)> {
+        let (first, mut tape) = self.first.in_context::<T>(context)?;
+        let mut hidden = Vec::new();
+        for layer in &self.hidden.modules {
+            let (linear, own) = layer.in_context::<T>(context)?;
+            hidden.push(linear);
+            tape = tape.merge(own);
+        }
+        let (last, own) = self.last.in_context::<T>(context)?;
+        Ok((Mlp::of(first, hidden, last), tape.merge(own)))
+    }
 }
 
 fn check_context<const C: usize>(n: usize, context: &Points<C>) -> Result<(), Error> {
     check_some("the batch of points", n)?;
     check_same_batch("a context for each point", n, context.shape().0)
-}
-
-/// One layer, (W h + b) ⊙ σ(G c + g) + B c.
-#[derive(Clone, Debug)]
-struct Squashed<const I: usize, const C: usize, const O: usize, E: Dtype, D: Device<E>> {
-    linear: Linear<I, O, E, D>,
-    gate: Linear<C, O, E, D>,
-    shift: UnbiasedLinear<C, O, E, D>,
-}
-
-impl<const I: usize, const C: usize, const O: usize> Squashed<I, C, O, Real, Dev> {
-    fn apply<T: Tape<Real, Dev>>(&self, x: Points<I, T>, context: &Points<C>) -> Result<Points<O, T>> {
-        let z = layer::<Identity, I, O, T>(&self.linear, x)?;
-        self.shifted(z.try_mul(self.open::<T>(context)?)?, context)
-    }
-
-    fn pushforward<T: Tape<Real, Dev>>(
-        &self,
-        x: DualPoints<I, T>,
-        context: &Points<C>,
-    ) -> Result<DualPoints<O, T>> {
-        x.push(
-            |x| self.apply(x, context),
-            |tangent| {
-                let weight = self.linear.weight.retaped::<T>().try_permute::<Rank2<I, O>, _>()?;
-                Ok(tangent.try_matmul(weight)?.try_mul(self.open::<T>(context)?)?)
-            },
-        )
-    }
-
-    /// σ(G c + g).
-    fn open<T: Tape<Real, Dev>>(&self, context: &Points<C>) -> Result<Points<O, T>> {
-        Ok(layer::<Identity, C, O, T>(&self.gate, context.clone().put_tape(T::default()))?.try_sigmoid()?)
-    }
-
-    fn shifted<T: Tape<Real, Dev>>(&self, z: Points<O, T>, context: &Points<C>) -> Result<Points<O, T>> {
-        Ok(z.try_add(self.shift.try_forward(context.clone().put_tape(T::default()))?)?)
-    }
-}
-
-impl<const I: usize, const C: usize, const O: usize, E, D> TensorCollection<E, D> for Squashed<I, C, O, E, D>
-where
-    E: Dtype + Float + SampleUniform,
-    D: Device<E>,
-{
-    type To<E2: Dtype, D2: Device<E2>> = Squashed<I, C, O, E2, D2>;
-
-    fn iter_tensors<V: ModuleVisitor<Self, E, D>>(
-        visitor: &mut V,
-    ) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
-        visitor.visit_fields(
-            (
-                Self::module("linear", |m| &m.linear, |m| &mut m.linear),
-                Self::module("gate", |m| &m.gate, |m| &mut m.gate),
-                Self::module("shift", |m| &m.shift, |m| &mut m.shift),
-            ),
-            |(linear, gate, shift)| Squashed { linear, gate, shift },
-        )
-    }
 }
 
 impl<const I: usize, const C: usize, const H: usize, const O: usize, const L: usize, A: Activation, E, D>

@@ -47,6 +47,16 @@ impl<const I: usize, const H: usize, const O: usize, const L: usize, A: Activati
         Ok(Self::try_build(source.device())?)
     }
 
+    /// A network of these layers.
+    #[cfg(not(feature = "cuda"))]
+    pub(super) fn of(
+        first: Linear<I, H, Real, Dev>,
+        hidden: Vec<Linear<H, H, Real, Dev>>,
+        last: Linear<H, O, Real, Dev>,
+    ) -> Self {
+        Self { first, hidden: Repeated { modules: hidden }, last, activation: PhantomData }
+    }
+
     /// How many numbers training changes.
     pub fn parameters(&self) -> usize {
         self.num_trainable_params()

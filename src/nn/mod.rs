@@ -9,6 +9,7 @@ mod mlp;
 mod parameters;
 mod residual_mlp;
 mod reweighted;
+mod squashed;
 
 pub use activation::{Activation, Elu, Gelu, Identity, LipSwish, Relu, Selu, Silu, Sine, Softplus, Tanh};
 pub use context::{ConcatSquash, sinusoidal_features};
