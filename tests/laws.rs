@@ -13,6 +13,7 @@ use pushforward::change_of_variables::{
     Affine, Bijection, Density, Exponential, Flow, GaussianMixture, Inverted, StandardNormal, Uniform,
     negative_log_likelihood,
 };
+use pushforward::cnf::{Cnf, DOPRI5, OdeSolver, RK4};
 use pushforward::coupling::{
     ActNorm, Additive, BoundedAffine, ConditionalBijection, Coupling, FlowPlusPlus, Glow, InvertibleLinear,
     LogisticMixture, Nice, Permutation, RealNvp, Spline, SplineFlow, Transformer, UnboundedAffine,
@@ -20,7 +21,7 @@ use pushforward::coupling::{
 };
 use pushforward::dfdx::prelude::{Const, TensorCollection, TensorFromVec};
 use pushforward::flow_matching::euler;
-use pushforward::nn::{Elu, LipSwish, Mlp, Silu, Softplus, Tanh, parameters, set_parameters};
+use pushforward::nn::{ConcatSquash, Elu, LipSwish, Mlp, Silu, Softplus, Tanh, parameters, set_parameters};
 use pushforward::residual::{IResNet, InvertibleResidual, NonExpansive, Planar, ResidualFlow};
 use pushforward::tensor::{Dev, PerPoint, Points, Real, Recording, Source, rows};
 
@@ -233,6 +234,7 @@ fn one_of_each() -> Vec<(&'static str, Box<dyn Bijection<2>>)> {
         ("i-ResNet", Box::new(IResNet::<2, 4, 0, 2>::new(source, 0.9).unwrap())),
         ("Residual Flow", Box::new(ResidualFlow::<2, 4, 0, 2>::new(source, 0.9).unwrap())),
         ("planar", Box::new(Planar::new(source).unwrap())),
+        ("continuous", Box::new(continuous::<2>())),
     ]
 }
 
@@ -280,6 +282,8 @@ fn a_bijection_works_with_and_without_a_tape() {
     takes(&[affine2(), affine2()]);
     takes(&RealNvp::<2, 2, 4, 4, 2>::new(&Source::new(0)).unwrap());
     takes(&Glow::<2, 2, 4, 4, 2>::new(&mut Source::new(0)).unwrap());
+    takes(&continuous::<2>());
+    takes(&continuous::<2>().with_adjoint(accurate()));
 }
 
 /// Parameters that are larger than at the start of training, so that the maps bend.
@@ -437,4 +441,41 @@ fn residual_densities_integrate_to_one() {
     law("a Residual Flow", stirred(ResidualFlow::<2, 8, 1, 3>::new(&source, 0.9).unwrap(), 0.3));
     law("an i-ResNet", stirred(IResNet::<2, 8, 1, 3>::new(&source, 0.9).unwrap(), 0.3));
     law("a planar flow", stirred(Planar::new(&mut Source::new(6)).unwrap(), 0.7));
+}
+
+/// Steps so small that both directions are exact to rounding.
+fn accurate() -> OdeSolver {
+    OdeSolver::adaptive(DOPRI5, if size_of::<Real>() == 4 { 1e-6 } else { 1e-12 })
+}
+
+fn continuous<const D: usize>() -> Cnf<ConcatSquash<D, 1, 6, D, 0, Tanh>> {
+    Cnf::new(stirred(ConcatSquash::new(&Source::new(7)).unwrap(), 0.4), accurate())
+}
+
+fn perceptron_flow() -> Cnf<Mlp<3, 6, 2, 1, Tanh>> {
+    Cnf::new(stirred(Mlp::new(&Source::new(7)).unwrap(), 0.4), accurate())
+}
+
+#[test]
+fn continuous_flows_keep_the_laws_of_bijections() {
+    bijection("continuous, concatsquash", &continuous::<3>(), normal_points());
+    bijection("continuous, 1 coordinate", &continuous::<1>(), normal_points());
+    bijection("continuous, perceptron", &perceptron_flow(), normal_points());
+    bijection("continuous, inverted", &Inverted(perceptron_flow()), normal_points());
+}
+
+#[test]
+fn every_parameter_of_a_continuous_flow_has_its_gradient() {
+    let steps = OdeSolver::fixed(RK4, 4);
+    both_gradients("continuous, perceptron", &perceptron_flow().with_solver(steps));
+    both_gradients("continuous, concatsquash", &continuous::<2>().with_solver(steps));
+    both_gradients("continuous, by the adjoint", &continuous::<2>().with_adjoint(accurate()));
+}
+
+#[test]
+fn continuous_densities_integrate_to_one() {
+    let loose = OdeSolver::adaptive(DOPRI5, 1e-5);
+    integrates_to_one("a Cnf", &continuous::<2>().with_solver(loose), (-12.0, 12.0), 200, 1e-4);
+    let flow = Flow { bijection: perceptron_flow().with_solver(loose), base: StandardNormal };
+    integrates_to_one("a Cnf in a Flow", &flow, (-12.0, 12.0), 200, 1e-4);
 }

@@ -6,23 +6,39 @@
 //!
 //! The numerical half: a Runge-Kutta method is a [`Tableau`], an [`OdeSolver`] follows the paths with it, in steps of one
 //! length or of lengths that fit each point.
+//!
+//! The probabilistic half: a field with a [`Divergence`] is a flow, [`Cnf`], trained [`ThroughSolver`] or by the
+//! [`Adjoint`], with RNODE's penalties if wanted ([`regularized_loss`]); [`continuity_residual`] checks that a density moves
+//! as a field says.
 
+mod adjoint;
+mod continuity;
 mod dense;
+mod divergence;
 mod fixed;
 mod methods;
+mod model;
 mod path;
+mod regularize;
 mod solver;
 mod state;
 mod steps;
 mod tableau;
+mod through_solver;
 
+pub use adjoint::Adjoint;
+pub use continuity::continuity_residual;
 pub use dense::{DenseSolution, Step};
+pub use divergence::{Divergence, Probes, TraceEstimator};
 pub use fixed::solve_fixed;
 pub use methods::{BOSH3, DOPRI5, EULER, HEUN, MIDPOINT, RK4, RK38, TSIT5};
+pub use model::Cnf;
+pub use regularize::{PathCosts, PathRates, Regularizer, regularized_loss};
 pub use solver::{OdeSolver, Solution};
 pub use state::State;
 pub use steps::ErrorNorm;
 pub use tableau::Tableau;
+pub use through_solver::{GradientMode, ThroughSolver};
 
 use crate::Result;
 use crate::nn::{Activation, Mlp};

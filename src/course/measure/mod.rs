@@ -1,6 +1,7 @@
 //! Times the course's computations, under the names and in the units that the book and the README quote.
 
 mod autoregressive;
+mod cnf;
 mod coupling;
 mod likelihood;
 mod residual;
@@ -41,7 +42,7 @@ struct Case {
 
 /// All cases, family by family.
 fn cases() -> impl Iterator<Item = &'static Case> {
-    [training::CASES, sampling::CASES, coupling::CASES, autoregressive::CASES, residual::CASES]
+    [training::CASES, sampling::CASES, coupling::CASES, autoregressive::CASES, residual::CASES, cnf::CASES]
         .into_iter()
         .flatten()
 }

@@ -69,7 +69,10 @@ impl<F: VectorField<2>> VectorField<2> for Counted<F> {
 
 /// A network with W = gain √(6 / (inputs + outputs)) (2 u − 1), then b = (2 u − 1) / √inputs, layer after layer and row
 /// after row, from one stream of uniform u.
-fn fixed_network<const H: usize, A: Activation>(seed: u64, gain: f64) -> Result<Mlp<3, H, 2, 2, A>> {
+pub(super) fn fixed_network<const H: usize, A: Activation>(
+    seed: u64,
+    gain: f64,
+) -> Result<Mlp<3, H, 2, 2, A>> {
     let mut stream = SplitMix64(seed);
     let mut parameters: Vec<Real> = Vec::new();
     for (inputs, outputs) in [(3, H), (H, H), (H, H), (H, 2)] {
@@ -85,7 +88,7 @@ fn fixed_network<const H: usize, A: Activation>(seed: u64, gain: f64) -> Result<
 }
 
 /// n points of N(0, I), by Box and Muller's method from the stream of seed 7.
-fn initial_points(n: usize) -> Result<Points<2>> {
+pub(super) fn initial_points(n: usize) -> Result<Points<2>> {
     let mut stream = SplitMix64(7);
     let mut point = || {
         let radius = (-2.0 * (1.0 - stream.uniform()).ln()).sqrt();

@@ -73,7 +73,7 @@ fn training_rate<const H: usize, A: Activation>(
 }
 
 /// The median over blocks of about half a second, after a warm-up.
-fn median_rate(mut steps: impl FnMut(usize) -> Result<Duration>) -> Result<f64> {
+pub(super) fn median_rate(mut steps: impl FnMut(usize) -> Result<Duration>) -> Result<f64> {
     const BLOCKS: usize = 7;
     steps(20)?;
     let per_step = steps(20)?.as_secs_f64() / 20.0;
