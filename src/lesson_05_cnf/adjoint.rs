@@ -24,6 +24,25 @@ use dfdx::prelude::{
 ///
 /// The gradient differs from that of what the forward solver computed by about the tolerance of both solves. Where the
 /// backward solve fails, all gradients are NaN, and training stops with [`Error::GradientNotFinite`].
+///
+/// ```
+/// use pushforward::change_of_variables::negative_log_likelihood;
+/// use pushforward::cnf::{Cnf, DOPRI5, OdeSolver, RK4};
+/// use pushforward::dfdx::prelude::{Backward, ZeroGrads};
+/// use pushforward::nn::{Mlp, Tanh};
+/// use pushforward::tensor::Source;
+/// use pushforward::train::gradient_norm;
+///
+/// let mut source = Source::new(0);
+/// let through = Cnf::new(Mlp::<3, 8, 2, 0, Tanh>::new(&source)?, OdeSolver::fixed(RK4, 20));
+/// let adjoint = through.clone().with_adjoint(OdeSolver::adaptive(DOPRI5, 1e-6));
+/// let x = source.normal::<2>(10)?;
+/// let mut one = negative_log_likelihood(&through, x.clone(), through.alloc_grads())?.backward();
+/// let mut two = negative_log_likelihood(&adjoint, x, adjoint.alloc_grads())?.backward();
+/// let (one, two) = (gradient_norm(&through, &mut one)?, gradient_norm(&adjoint, &mut two)?);
+/// assert!((one - two).abs() < 1e-4 * one, "both are right to 10⁻⁵");
+/// # Ok::<(), pushforward::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Adjoint {
     /// What solves backwards.

@@ -8,7 +8,7 @@ use crate::tensor::{
 };
 
 /// The residual ∂p/∂t + Σᵢ ∂(p vᵢ)/∂xᵢ at time t, for each point: 0 where the density moves as the field says
-/// (Lipman et al. 2022, arXiv:2210.02747, equation 26).
+/// (Lipman et al. 2022, arXiv:2210.02747, appendix A).
 ///
 /// `log_prob` gives log p(t, x) for a time and points, such as those of a grid. Derivatives are central differences with five
 /// points, (f(−2h) − 8 f(−h) + 8 f(h) − f(2h)) / 12h, summed in f64, with h = ⁵√ε max(1, |x|) and the rounding unit ε,

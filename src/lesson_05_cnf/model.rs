@@ -19,8 +19,7 @@ use dfdx::prelude::{
 /// to the solver's tolerance and, where the trace is estimated, up to an unbiased error.
 ///
 /// Without a tape any solver serves. `G` says how gradients are computed: by [`ThroughSolver`] or by the [`Adjoint`].
-/// The parameters are those of the field, which may be no others' than the points: a Cnf is trained, averaged and saved like
-/// every model.
+/// The parameters are those of the field: a Cnf is trained, averaged and saved like every model.
 ///
 /// ```
 /// use pushforward::change_of_variables::{Density, Sample, negative_log_likelihood};
