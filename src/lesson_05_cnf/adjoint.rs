@@ -12,15 +12,16 @@ use dfdx::prelude::{
     TensorCollection, TensorFromVec, TensorOptions, Trace, TryAdd, TryMul, ZeroGrads,
 };
 
-/// Differentiates the exact solution (optimize, then discretize): the adjoint a(t) = ∂L/∂x(t) obeys da/dt = −∂H/∂x with
-/// H = aᵀ v + w r, where r is the rate of the number that goes along, and w = ∂L/∂ of that number at the end, which stays as it
-/// is (Chen et al. 2018, arXiv:1806.07366, section 2; Pontryagin). It is solved backwards in time, together with the path
-/// itself.
+/// Differentiates the exact solution (optimize, then discretize): the adjoint a(t) = ∂L/∂x(t) obeys da/dt = −∂H/∂x
+/// with H = aᵀ v + w r, where r is the rate of the number that goes along, and w = ∂L/∂ of that number at the end,
+/// which stays as it is (Chen et al. 2018, arXiv:1806.07366, section 2; Pontryagin). It is solved backwards in time,
+/// together with the path itself.
 ///
-/// Nothing of the forward solve is kept but its end, so the memory does not grow with the number of steps, and any solver
-/// serves. The gradient of the parameters, dL/dθ = ∫ ∂H/∂θ dt, is a quadrature over the accepted steps (Gauss and Legendre's with
-/// three points on the dense output). It moves nothing and has no part in the error control: with it, steps would be chosen by
-/// thousands of integrals that no step depends on (Kidger et al. 2020, arXiv:2009.09457).
+/// Nothing of the forward solve is kept but its end, so the memory does not grow with the number of steps, and any
+/// solver serves. The gradient of the parameters, dL/dθ = ∫ ∂H/∂θ dt, is a quadrature over the accepted steps (Gauss
+/// and Legendre's with three points on the dense output). It moves nothing and has no part in the error control: with
+/// it, steps would be chosen by thousands of integrals that no step depends on (Kidger et al. 2020,
+/// arXiv:2009.09457).
 ///
 /// The gradient differs from that of what the forward solver computed by about the tolerance of both solves. Where the
 /// backward solve fails, all gradients are NaN, and training stops with [`Error::GradientNotFinite`].
@@ -197,8 +198,8 @@ fn as_gradient<const D: usize>(x: &Points<D>, g: Points<D>) -> Result<Gradients,
     x.clone().traced(Gradients::leaky()).try_mul(g)?.try_sum::<(), _>()?.try_backward()
 }
 
-/// `to` ← keep · `to` + `from`, for the gradients of one tensor. dfdx has no sum of gradients that works on every device, but
-/// this is how its gradient descent updates a momentum.
+/// `to` ← keep · `to` + `from`, for the gradients of one tensor. dfdx has no sum of gradients that works on every
+/// device, but this is how its gradient descent updates a momentum.
 fn add<S: Shape>(
     to: &mut Gradients,
     from: &mut Gradients,

@@ -9,12 +9,13 @@ use dfdx::prelude::{
     Axis, Const, HasShape, MeanTo, PutTape, SumTo, Tape, TensorFromVec, Trace, TryAdd, TryMul, ZerosTensor,
 };
 
-/// The weights of RNODE's penalties along each path: λ_K ∫ |v|² dt + λ_J ∫ ‖∂v/∂x‖²_F dt over 0 ≤ t ≤ 1 (Finlay et al. 2020,
-/// arXiv:2002.02798).
+/// The weights of RNODE's penalties along each path: λ_K ∫ |v|² dt + λ_J ∫ ‖∂v/∂x‖²_F dt over 0 ≤ t ≤ 1 (Finlay et
+/// al. 2020, arXiv:2002.02798).
 ///
-/// The kinetic energy ∫ |v|² dt makes paths short and speeds constant; of all fields that carry the noise to the data, the
-/// one of optimal transport has the least. The Jacobian's norm makes neighbouring paths alike. A solver then takes fewer
-/// steps. With Hutchinson's noise ε the norm is estimated by |J ε|², which comes with the divergence for nothing.
+/// The kinetic energy ∫ |v|² dt makes paths short and speeds constant; of all fields that carry the noise to the
+/// data, the one of optimal transport has the least. The Jacobian's norm makes neighbouring paths alike. A solver
+/// then takes fewer steps. With Hutchinson's noise ε the norm is estimated by |J ε|², which comes with the divergence
+/// for nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Regularizer {
     /// λ_K.

@@ -4,10 +4,10 @@ use crate::{Error, Result};
 
 /// An explicit Runge-Kutta method is its tableau of coefficients.
 ///
-/// A step of length h from x(t) asks the velocity at S stages, kᵢ = v(t + cᵢ h, x + h Σⱼ aᵢⱼ kⱼ) with j < i, and ends at
-/// x + h Σᵢ bᵢ kᵢ. The error that a step makes is O(hᵖ⁺¹) for a method of order p, and so the error at the end is O(hᵖ).
-/// The coefficients decide all of that: a method is of order 2 where Σ bᵢ = 1 and Σ bᵢ cᵢ = 1/2, and so on (Hairer,
-/// Nørsett, Wanner, Solving Ordinary Differential Equations I, section II.1).
+/// A step of length h from x(t) asks the velocity at S stages, kᵢ = v(t + cᵢ h, x + h Σⱼ aᵢⱼ kⱼ) with j < i, and ends
+/// at x + h Σᵢ bᵢ kᵢ. The error that a step makes is O(hᵖ⁺¹) for a method of order p, and so the error at the end is
+/// O(hᵖ). The coefficients decide all of that: a method is of order 2 where Σ bᵢ = 1 and Σ bᵢ cᵢ = 1/2, and so on
+/// (Hairer, Nørsett, Wanner, Solving Ordinary Differential Equations I, section II.1).
 ///
 /// ```
 /// use pushforward::cnf::RK4;
@@ -27,8 +27,8 @@ pub struct Tableau {
     pub b: &'static [f64],
     /// cᵢ = Σⱼ aᵢⱼ.
     pub c: &'static [f64],
-    /// bᵢ − b̂ᵢ, with the weights b̂ of a method of lower order: h Σᵢ (bᵢ − b̂ᵢ) kᵢ estimates the error of the step. Empty
-    /// where the method has no estimate: it then takes steps of one length.
+    /// bᵢ − b̂ᵢ, with the weights b̂ of a method of lower order: h Σᵢ (bᵢ − b̂ᵢ) kᵢ estimates the error of the step.
+    /// Empty where the method has no estimate: it then takes steps of one length.
     pub error: &'static [f64],
     /// bᵢ(θ) for the points between, x(t + θ h) ≈ x + h Σᵢ bᵢ(θ) kᵢ: row i holds the coefficients of θ, θ², ….
     pub dense: &'static [&'static [f64]],
@@ -59,6 +59,13 @@ impl Tableau {
         };
         if stages == 0 {
             return Err(Error::Empty { what: "the weights b of a tableau" });
+        }
+        if self.order == 0 {
+            return Err(Error::OutOfDomain {
+                what: "the order of a tableau",
+                expected: "at least 1",
+                found: 0.0,
+            });
         }
         fits("the rows a of a tableau", stages, self.a.len())?;
         for (stage, row) in self.a.iter().enumerate() {

@@ -10,8 +10,8 @@ use dfdx::nn::modules::Repeated;
 #[cfg(not(feature = "cuda"))]
 use dfdx::prelude::SplitTape;
 use dfdx::prelude::{
-    BuildModule, Const, Device, Dtype, HasShape, ModuleVisitor, NumParams, PutTape, Tape,
-    TensorCollection, TensorFromVec,
+    BuildModule, Const, Device, Dtype, HasShape, ModuleVisitor, NumParams, PutTape, Tape, TensorCollection,
+    TensorFromVec,
 };
 use num_traits::Float;
 use rand_distr::uniform::SampleUniform;

@@ -75,7 +75,8 @@ pub(super) fn one_context<const C: usize>(context: &Points<C>) -> Option<Vec<Rea
     rows.iter().all(|row| row == first).then(|| first.to_vec())
 }
 
-/// In one context c the layer is a linear one: diag(s) W h + s ⊙ b + B c with s = σ(G c + g), one operation on the tape.
+/// In one context c the layer is a linear one: diag(s) W h + s ⊙ b + B c with s = σ(G c + g), one operation on the
+/// tape.
 ///
 /// Backwards, with W′ = diag(s) W and b′ = s ⊙ b + B c: dW = diag(s) dW′, db = s ⊙ db′, dB = db′ cᵀ, and with
 /// dsᵢ = Σⱼ dW′ᵢⱼ Wᵢⱼ + db′ᵢ bᵢ and du = ds ⊙ s ⊙ (1 − s): dG = du cᵀ, dg = du.

@@ -19,8 +19,8 @@ use pushforward::train::{Progress, Training, train};
 
 const SINGLE: bool = size_of::<Real>() == 4;
 
-/// How far the gradients of two solves with the tolerance of [`accurate`] may be apart, relative to 1 + |g|: in f32 some tens of
-/// roundings, times the 5 points with weights up to 2.
+/// How far the gradients of two solves with the tolerance of [`accurate`] may be apart, relative to 1 + |g|: in f32
+/// some tens of roundings, times the 5 points with weights up to 2.
 const AGREE: f64 = if SINGLE { 2e-5 } else { 1e-6 };
 
 fn accurate() -> OdeSolver {

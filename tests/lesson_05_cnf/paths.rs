@@ -14,7 +14,7 @@ fn the_path_between_the_steps_is_of_the_order_of_the_method() {
         check_order(&method, |steps| {
             let solver = OdeSolver::fixed(method, steps);
             let path = solver.solve_dense(&Each(turn), start.clone(), 0.0, 1.0).unwrap();
-            let times = (0..=97).map(|n| n as Real / 97.0);
+            let times = (0..=997).map(|n| n as Real / 997.0);
             times.map(|t| worst(&path.at(t).unwrap(), &start, |x| turned(t.into(), x))).fold(0.0, f64::max)
         });
     }

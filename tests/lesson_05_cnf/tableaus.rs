@@ -121,6 +121,7 @@ fn a_table_whose_lists_do_not_fit_is_refused() {
         Tableau { dense: &[&[1.0]], ..RK4 },
         Tableau { error: &[1.0], ..RK4 },
         Tableau { b: &[], ..RK4 },
+        Tableau { order: 0, ..RK4 },
     ];
     let x = Source::new(0).normal::<2>(3).unwrap();
     for table in bad {
@@ -129,7 +130,10 @@ fn a_table_whose_lists_do_not_fit_is_refused() {
         let recorded = solve_fixed(&table, 3, field, x.clone(), 0.0, 1.0).err();
         for refused in [solved, recorded] {
             assert!(
-                matches!(refused, Some(Error::WrongLength { .. } | Error::Empty { .. })),
+                matches!(
+                    refused,
+                    Some(Error::WrongLength { .. } | Error::Empty { .. } | Error::OutOfDomain { .. })
+                ),
                 "{table:?}: {refused:?}"
             );
         }

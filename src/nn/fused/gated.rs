@@ -1,7 +1,7 @@
 //! What follows the linear part of a layer that a context scales and shifts, in one operation.
 //!
-//! y = f(a) with a = z ⊙ σ(u) + s, and ẏ = f′(a) ⊙ σ(u) ⊙ ż for each tangent. Backwards, with
-//! da = dy ⊙ f′ + Σ dẏ ⊙ f″ ⊙ σ ⊙ ż: dz = da ⊙ σ, dż = dẏ ⊙ f′ ⊙ σ, ds = da, du = (da ⊙ z + Σ dẏ ⊙ f′ ⊙ ż) ⊙ σ ⊙ (1 − σ).
+//! y = f(a) with a = z ⊙ σ(u) + s, and ẏ = f′(a) ⊙ σ(u) ⊙ ż for each tangent. Backwards, with da = dy ⊙ f′ + Σ dẏ ⊙
+//! f″ ⊙ σ ⊙ ż: dz = da ⊙ σ, dż = dẏ ⊙ f′ ⊙ σ, ds = da, du = (da ⊙ z + Σ dẏ ⊙ f′ ⊙ ż) ⊙ σ ⊙ (1 − σ).
 
 use super::Kernel;
 use super::kernel::{activate, add, add_multiplied, multiply};
