@@ -144,16 +144,17 @@ impl<const D: usize> Probes<D> {
 /// use pushforward::cnf::{Cnf, OdeSolver, RK4, Regularizer, regularized_loss};
 /// use pushforward::dfdx::prelude::{AsArray, ZeroGrads};
 /// use pushforward::nn::{Mlp, Tanh};
-/// use pushforward::tensor::Source;
+/// use pushforward::tensor::{PerPoint, Real, Source, values};
 ///
 /// let mut source = Source::new(0);
 /// let cnf = Cnf::new(Mlp::<3, 16, 2, 1, Tanh>::new(&source)?, OdeSolver::fixed(RK4, 8));
 /// let x = source.normal::<2>(100)?;
+/// let mean = |costs: &PerPoint| values(costs).into_iter().sum::<Real>() / 100.0;
 /// let costs = cnf.path_costs(x.clone())?;
 /// let nll = negative_log_likelihood(&cnf, x.clone(), cnf.alloc_grads())?.array();
 /// let regularizer = Regularizer { kinetic: 0.1, jacobian: 0.01 };
 /// let loss = regularized_loss(&cnf, x, regularizer, cnf.alloc_grads())?.array();
-/// let expected = nll + 0.1 * costs.kinetic.mean().array() + 0.01 * costs.jacobian.mean().array();
+/// let expected = nll + 0.1 * mean(&costs.kinetic) + 0.01 * mean(&costs.jacobian);
 /// assert!((loss - expected).abs() < 1e-5, "the same sums, up to the rounding of f32");
 /// # Ok::<(), pushforward::Error>(())
 /// ```
