@@ -68,7 +68,8 @@ pub fn heun(answer: impl Fn(OnLine, f64, f64, f64) -> f64) -> Verdict {
 /// Exercise 5.2: whether a step of length h with this error (in units of the tolerance) is accepted, and the length of the
 /// next one, from the error of the accepted step before: the factor is 0.9 before^0.04 / error^0.17, between 0.2 and 10, and
 /// after a step that is refused 0.9 / error^0.17, between 0.2 and 1. It is the controller of the library's solver for a
-/// method of order 5.
+/// method of order 5, without two rules: that a step does not grow at once after one that was refused, and that errors below
+/// 10⁻⁴ are taken for 10⁻⁴.
 ///
 /// ```
 /// use pushforward::exercises::cnf::controller;
@@ -149,11 +150,12 @@ pub fn controller(answer: impl Fn(f64, f64, f64) -> (bool, f64)) -> Verdict {
 /// assert!(verdict.is_solved(), "{verdict}");
 /// ```
 pub fn log_density(answer: impl Fn(OnLine, OnLine, f64, usize) -> f64) -> Verdict {
-    let flows: [(&str, Line, Line, Solution); 4] = [
+    let flows: [(&str, Line, Line, Solution); 5] = [
         ("1", |_, _| 1.0, |_, _| 0.0, |x| (x - 1.0, 0.0)),
         ("x", |_, x| x, |_, _| 1.0, |x| (x * (-1f64).exp(), 1.0)),
         ("−2 t x", |t, x| -2.0 * t * x, |t, _| -2.0 * t, |x| (x * 1f64.exp(), -1.0)),
         ("4 t³", |t, _| 4.0 * t.powi(3), |_, _| 0.0, |x| (x - 1.0, 0.0)),
+        ("x + 2 t", |t, x| x + 2.0 * t, |_, _| 1.0, |x| ((x + 4.0) * (-1f64).exp() - 2.0, 1.0)),
     ];
     for (name, v, divergence, solution) in flows {
         for x in [0.8, -0.3] {
@@ -176,6 +178,9 @@ pub fn log_density(answer: impl Fn(OnLine, OnLine, f64, usize) -> f64) -> Verdic
                 }
                 () if near(found, normal(end) - forward) || near(found, normal(end) + forward) => {
                     " You went on from x, from t = 0 to t = 1. But x is data: it is where the path ends. Go back from t = 1."
+                }
+                () if near(found, normal(mirrored(v, x)) - integral) => {
+                    " Your steps go back, and your time goes on. The first step back begins at t = 1."
                 }
                 () if near(found, right + 0.5 * std::f64::consts::TAU.ln()) => {
                     " The base is N(0, 1): its density has the factor 1/√2π."
@@ -210,6 +215,12 @@ fn onward(v: Line, divergence: Line, x: f64) -> (f64, f64) {
         let t = h * f64::from(k);
         (x + h * v(t, x), sum + h * divergence(t, x))
     })
+}
+
+/// Where somebody comes to who goes back from x and lets the time go on.
+fn mirrored(v: Line, x: f64) -> f64 {
+    let h = 1.0 / 2000.0;
+    (0..2000).fold(x, |x, k| x - h * v(h * f64::from(k), x))
 }
 
 /// Exercise 5.4: Hutchinson's estimate of tr J in three dimensions, from the product with J and so many probes, each of

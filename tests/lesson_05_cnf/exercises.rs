@@ -96,6 +96,15 @@ fn the_density_check_rejects_the_wrong_sign_the_wrong_direction_and_the_density_
         normal(end) - sum
     };
     rejected(&log_density(onward), "Go back from t = 1");
+    let mirrored = |v: OnLine, d: OnLine, x: f64, n: usize| {
+        let h = 1.0 / n as f64;
+        let (start, sum) = (0..n).fold((x, 0.0), |(x, sum), k| {
+            let t = k as f64 * h;
+            (x - h * v(t, x), sum + h * d(t, x))
+        });
+        normal(start) - sum
+    };
+    rejected(&log_density(mirrored), "your time goes on");
     let without_root = |v: OnLine, d: OnLine, x: f64, n: usize| {
         let (z, integral) = back(v, d, x, n);
         -0.5 * z * z - integral
