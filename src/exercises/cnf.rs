@@ -18,7 +18,7 @@ pub type OnLine<'a> = &'a dyn Fn(f64, f64) -> f64;
 /// assert!(verdict.is_solved(), "{verdict}");
 /// ```
 pub fn heun(answer: impl Fn(OnLine, f64, f64, f64) -> f64) -> Verdict {
-    let fields: [(&str, fn(f64, f64) -> f64); 2] =
+    let fields: [(&str, Line); 2] =
         [("2 t − x", |t, x| 2.0 * t - x), ("x cos(3 t)", |t, x| x * (3.0 * t).cos())];
     for (name, v) in fields {
         for (t, x, h) in [(0.5, 1.5, 0.5), (0.4, -0.7, 0.25), (1.0, 2.0, -0.5)] {
