@@ -4,12 +4,11 @@ use super::contraction::merged;
 use super::fixed_point::{FixedPoint, TOLERANCE, budget, fixed_point};
 use super::jacobian::largest_singular_values;
 use super::log_det::solve_columns;
-use super::slices::flat;
 use super::{Contraction, EstimateLogDet, Estimator, NonExpansive, exact_log_det};
 use crate::Result;
 use crate::lesson_01_change_of_variables::Bijection;
 use crate::nn::{Activation, Mlp, Pushforward, jacobian_columns};
-use crate::tensor::{Dev, PerPoint, Points, Real, Source, check_finite, check_some};
+use crate::tensor::{Dev, PerPoint, Points, Real, Source, check_finite, check_some, entries};
 use dfdx::prelude::{
     Axis, BroadcastTo, Const, Device, Dtype, HasShape, ModuleVisitor, NoneTape, PutTape, SplitTape, SumTo,
     Tape, TensorCollection, TensorFromVec, TryAdd, TryMul, TrySub,
@@ -103,7 +102,7 @@ impl<const D: usize, const H: usize, const L: usize, A: NonExpansive> Invertible
 /// Errors: [`Error::NotFinite`](crate::Error::NotFinite) for an entry of J; [`Error::Empty`](crate::Error::Empty).
 pub fn local_lipschitz<const D: usize>(u: &impl Pushforward<D, D>, x: Points<D>) -> Result<Vec<f64>> {
     let (_, columns, NoneTape) = jacobian_columns(u, x)?.into_parts();
-    let columns: Vec<Vec<Real>> = columns.iter().map(flat).collect::<Result<_>>()?;
+    let columns: Vec<Vec<Real>> = columns.iter().map(entries).collect();
     largest_singular_values(&columns, D)
 }
 

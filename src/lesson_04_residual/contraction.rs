@@ -189,9 +189,7 @@ fn norm<const I: usize, const O: usize, T: Tape<Real, Dev>>(
 ) -> Result<Tensor<Rank0, Real, Dev, T>> {
     use dfdx::prelude::{ReshapeTo, TensorFrom};
     let (weight, mut tape) = weight.try_contiguous()?.split_tape();
-    let mut numbers = vec![0.0; O * I];
-    weight.copy_into(&mut numbers);
-    let bound = bound(&numbers, O, SQUARINGS)?;
+    let bound = bound(&entries(&weight), O, SQUARINGS)?;
     let norm = weight.device().try_tensor(bound.value as Real)?;
     let ghosts = (weight.ghost(), norm.ghost());
     tape.add_backward_op(move |gradients| {

@@ -1,9 +1,9 @@
 //! The inverse of z = x + u(x): a fixed point.
 #![allow(clippy::useless_conversion, reason = "with the feature `f64` a Real is an f64")]
 
-use super::slices::{flat, points};
+use super::slices::points;
 use super::terms::keep;
-use crate::tensor::{Points, Real, check_all_finite, check_finite};
+use crate::tensor::{Points, Real, check_all_finite, check_finite, entries};
 use crate::{Error, Result};
 use dfdx::prelude::HasShape;
 
@@ -49,10 +49,10 @@ pub fn fixed_point<const D: usize>(
 ) -> Result<FixedPoint<D>> {
     check_finite("z", z)?;
     let device = z.device();
-    let mut search = Search::new(flat(z)?, D, tolerance);
+    let mut search = Search::new(entries(z), D, tolerance);
     while !search.active.is_empty() {
         let at = points(device, search.active.len(), search.at.clone())?;
-        search.take(&flat(&u(at)?)?, budget)?;
+        search.take(&entries(&u(at)?), budget)?;
     }
     let x = points(device, z.shape().0, search.found)?;
     Ok(FixedPoint { x, residuals: search.residuals, steps: search.steps })
@@ -88,9 +88,9 @@ pub fn published_fixed_point<const D: usize>(
     z: &Points<D>,
 ) -> Result<FixedPoint<D>> {
     check_finite("z", z)?;
-    let (n, device, target) = (z.shape().0, z.device(), flat(z)?);
+    let (n, device, target) = (z.shape().0, z.device(), entries(z));
     let next = |x: &[Real]| -> Result<Vec<Real>> {
-        let u = flat(&u(points(device, n, x.to_vec())?)?)?;
+        let u = entries(&u(points(device, n, x.to_vec())?)?);
         check_all_finite("u(x)", &u)?;
         Ok(target.iter().zip(u).map(|(z, u)| z - u).collect())
     };

@@ -2,7 +2,7 @@
 #![allow(clippy::useless_conversion, reason = "with the feature `f64` a Real is an f64")]
 
 use super::jacobian::{Solved, solved};
-use super::slices::{flat, points};
+use super::slices::points;
 use crate::Result;
 use crate::nn::{Pushforward, dot, jacobian_columns};
 use crate::tensor::{Dev, PerPoint, Points, Real, entries};
@@ -56,7 +56,7 @@ pub fn exact_log_det<const D: usize, T: Tape<Real, Dev>>(
 
 /// log |det(I + J)| and (I + J)⁻¹ for each point, given the columns of J.
 pub(super) fn solve_columns<const D: usize>(columns: &[Points<D>]) -> Result<Solved> {
-    let columns: Vec<Vec<Real>> = columns.iter().map(flat).collect::<Result<_>>()?;
+    let columns: Vec<Vec<Real>> = columns.iter().map(entries).collect();
     solved(&columns, D)
 }
 

@@ -2,10 +2,10 @@
 
 use super::Length;
 use super::log_det::with_values;
-use super::slices::{flat, points};
+use super::slices::points;
 use super::terms::Terms;
 use crate::nn::{DualPoints, Pushforward, dot};
-use crate::tensor::{Dev, PerPoint, Points, Real, check_some};
+use crate::tensor::{Dev, PerPoint, Points, Real, check_some, entries};
 use crate::{Error, Result};
 use dfdx::prelude::{HasShape, NoneTape, PutTape, SplitTape, Tape, TensorFromVec, TryAdd};
 use rand::{Rng, RngCore};
@@ -104,7 +104,7 @@ impl Estimator {
         let (x, tape) = x.split_tape();
         let (n, device) = (x.shape().0, x.device().clone());
         check_some("x", n)?;
-        let mut terms = Terms::new(self, flat(&x)?, D, rng);
+        let mut terms = Terms::new(self, entries(&x), D, rng);
         while let Some((at, powers)) = terms.batch() {
             let count = at.len() / D;
             let dual = DualPoints::<D, NoneTape>::new(
@@ -112,7 +112,7 @@ impl Estimator {
                 vec![points(&device, count, powers)?],
             )?;
             let (_, moved, NoneTape) = u.pushforward(dual)?.into_parts();
-            terms.take(&moved.iter().map(flat).collect::<Result<Vec<_>>>()?.concat())?;
+            terms.take(&moved.iter().flat_map(entries).collect::<Vec<_>>())?;
         }
         let results = terms.results()?;
         let values = results.values;

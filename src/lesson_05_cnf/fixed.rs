@@ -1,7 +1,7 @@
 //! Steps on the tape: differentiating through the solver.
 
 use super::Tableau;
-use crate::tensor::{Dev, PerPoint, Points, Real, check_finite, check_same_batch};
+use crate::tensor::{Dev, PerPoint, Points, Real, check_finite, check_same_batch, entries};
 use crate::{Error, Obstacle, Result};
 use dfdx::prelude::{
     HasShape, PutTape, ReshapeTo, Shape, SplitTape, Tape, Tensor, TensorFromVec, ZerosTensor,
@@ -100,7 +100,7 @@ where
         let r = self.stages.iter().map(|(_, r)| r);
         self.l = weighted(&self.l, self.tableau.b, next - t, r, &mut self.tape)?;
         let bad = |list: &[Real]| list.iter().position(|number| !number.is_finite());
-        match bad(&numbers(&self.x)).map(|index| index / D).or(bad(&numbers(&self.l))) {
+        match bad(&entries(&self.x)).map(|index| index / D).or(bad(&entries(&self.l))) {
             Some(point) => Err(Error::Unsolved { cause: Obstacle::NotFinite, point, t }),
             None => Ok(()),
         }
@@ -154,11 +154,11 @@ fn weighted<'a, S: Shape, T: Tape<Real, Dev>>(
     tape: &mut T,
 ) -> Result<Tensor<S, Real, Dev>> {
     let terms = weights.iter().zip(stages).filter(|(weight, _)| **weight != 0.0);
-    let mut sum = numbers(x);
+    let mut sum = entries(x);
     let mut inputs = vec![(1.0, x.ghost())];
     for (weight, k) in terms {
         let weight = (h * weight) as Real;
-        sum.iter_mut().zip(numbers(k)).for_each(|(sum, k)| *sum += weight * k);
+        sum.iter_mut().zip(entries(k)).for_each(|(sum, k)| *sum += weight * k);
         inputs.push((weight, k.ghost()));
     }
     let sum = x.device().try_tensor_from_vec(sum, *x.shape())?;
@@ -174,11 +174,4 @@ fn weighted<'a, S: Shape, T: Tape<Real, Dev>>(
         Ok(())
     });
     Ok(sum)
-}
-
-/// The numbers of a tensor that lies in memory without gaps.
-fn numbers<S: Shape>(tensor: &Tensor<S, Real, Dev>) -> Vec<Real> {
-    let mut numbers = vec![0.0; tensor.shape().num_elements()];
-    tensor.copy_into(&mut numbers);
-    numbers
 }

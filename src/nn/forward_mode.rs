@@ -6,6 +6,8 @@
 //! forward mode; Baydin et al. 2018, arXiv:1502.05767, for both).
 
 use super::Activation;
+#[cfg(not(feature = "cuda"))]
+use crate::tensor::entries;
 use crate::tensor::{Dev, PerPoint, Points, Real, append, check_same_batch, check_some, join};
 use crate::{Error, Result};
 #[cfg(not(feature = "cuda"))]
@@ -196,7 +198,7 @@ fn contraction<const D: usize, T: Tape<Real, Dev>>(
         let (a, after) = a.put_tape(tape).try_contiguous()?.split_tape();
         tape = after;
         check_same_batch("the tangents of a map", b.shape().0, a.shape().0)?;
-        pairs.push((a, numbers(&b)));
+        pairs.push((a, entries(&b)));
     }
     contracted(pairs, tape)
 }
@@ -267,7 +269,7 @@ pub(crate) fn dot<const D: usize, T: Tape<Real, Dev>>(a: Points<D, T>, b: Points
 pub(crate) fn dot<const D: usize, T: Tape<Real, Dev>>(a: Points<D, T>, b: Points<D>) -> Result<PerPoint<T>> {
     check_same_batch("the factors of a scalar product", a.shape().0, b.shape().0)?;
     let (a, tape) = a.try_contiguous()?.split_tape();
-    contracted(vec![(a, numbers(&b.try_contiguous()?))], tape)
+    contracted(vec![(a, entries(&b))], tape)
 }
 
 /// Σₖ ⟨aₖ, bₖ⟩ for each point, where the bₖ are lists of numbers that do not change.
@@ -280,7 +282,7 @@ fn contracted<const D: usize, T: Tape<Real, Dev>>(
     let (n, device) = (first.shape().0, first.device().clone());
     let mut sums = vec![0.0; n];
     for (a, b) in &pairs {
-        let a = numbers(a);
+        let a = entries(a);
         for (row, sum) in sums.iter_mut().enumerate() {
             let of_point = row * D..(row + 1) * D;
             *sum += a[of_point.clone()].iter().zip(&b[of_point]).map(|(a, b)| a * b).sum::<Real>();
@@ -302,14 +304,6 @@ fn contracted<const D: usize, T: Tape<Real, Dev>>(
         Ok(())
     });
     Ok(sum.put_tape(tape))
-}
-
-/// The numbers of a tensor that lie in memory without gaps.
-#[cfg(not(feature = "cuda"))]
-fn numbers<const D: usize>(points: &Points<D>) -> Vec<Real> {
-    let mut numbers = vec![0.0; points.shape().0 * D];
-    points.copy_into(&mut numbers);
-    numbers
 }
 
 /// As many tangents as were given to a map.

@@ -96,10 +96,10 @@ fn replaced<const I: usize, const O: usize, T: Tape<Real, Dev>>(
     change: impl FnOnce(&mut [Real]),
     backward: impl FnOnce(&mut [Real], &[Real]) + 'static,
 ) -> Result<Weight<I, O, T>> {
+    use crate::tensor::entries;
     use dfdx::prelude::{Const, PutTape, ReshapeTo, TensorFromVec};
     let (weight, mut tape) = weight.try_contiguous()?.split_tape();
-    let mut numbers = vec![0.0; O * I];
-    weight.copy_into(&mut numbers);
+    let mut numbers = entries(&weight);
     change(&mut numbers);
     let new = weight.device().try_tensor_from_vec(numbers, (Const::<O>, Const::<I>))?;
     let ghosts = (weight.ghost(), new.ghost());

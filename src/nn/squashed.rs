@@ -80,9 +80,9 @@ pub(super) fn one_context<const C: usize>(context: &Points<C>) -> Option<Vec<Rea
 mod in_one_context {
     use super::Squashed;
     use crate::Result;
-    use crate::tensor::{Dev, Real};
+    use crate::tensor::{Dev, Real, entries};
     use dfdx::nn::modules::Linear;
-    use dfdx::prelude::{Const, HasShape, ReshapeTo, Shape, SplitTape, Tape, Tensor, TensorFromVec};
+    use dfdx::prelude::{Const, ReshapeTo, Shape, SplitTape, Tape, Tensor, TensorFromVec};
 
     impl<const I: usize, const C: usize, const O: usize> Squashed<I, C, O, Real, Dev> {
         /// That linear layer, and the tape that remembers how it was made.
@@ -141,8 +141,7 @@ mod in_one_context {
 
     fn read<S: Shape, T: Tape<Real, Dev>>(parameter: &Tensor<S, Real, Dev>) -> Result<(Parameter<S>, T)> {
         let (tensor, tape) = parameter.retaped::<T>().try_contiguous()?.split_tape();
-        let mut numbers = vec![0.0; tensor.shape().num_elements()];
-        tensor.copy_into(&mut numbers);
+        let numbers = entries(&tensor);
         Ok((Parameter { tensor, numbers }, tape))
     }
 

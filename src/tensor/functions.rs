@@ -6,6 +6,8 @@ use dfdx::prelude::{
     Axis, BroadcastTo, ChooseFrom, HasShape, MaxTo, PutTape, Shape, SplitTape, SumTo, Tape, Tensor,
     TensorFromVec, TryAdd, TryEq, TryLe, TrySub, WithEmptyTape, ZerosTensor,
 };
+#[cfg(not(feature = "cuda"))]
+use dfdx::prelude::{NoneTape, ReshapeTo};
 
 /// ln(1 + eˣ) of every entry, and its derivative 1 / (1 + e⁻ˣ), to full relative precision for every x.
 ///
@@ -131,6 +133,24 @@ pub(crate) fn is_empty<S: Shape, T>(x: &Tensor<S, Real, Dev, T>) -> bool {
 }
 
 /// The entries in row-major order; dfdx cannot list those of a tensor without any.
+#[cfg(feature = "cuda")]
 pub(crate) fn entries<S: Shape, T>(x: &Tensor<S, Real, Dev, T>) -> Vec<Real> {
     if is_empty(x) { Vec::new() } else { x.as_vec() }
+}
+
+/// The entries in row-major order, copied at once: dfdx walks to them one by one, and cannot list those of a tensor
+/// without any.
+#[cfg(not(feature = "cuda"))]
+pub(crate) fn entries<S: Shape, T>(x: &Tensor<S, Real, Dev, T>) -> Vec<Real> {
+    if is_empty(x) {
+        return Vec::new();
+    }
+    match x.retaped::<NoneTape>().try_contiguous() {
+        Ok(x) => {
+            let mut numbers = vec![0.0; x.shape().num_elements()];
+            x.copy_into(&mut numbers);
+            numbers
+        }
+        Err(_) => x.as_vec(),
+    }
 }

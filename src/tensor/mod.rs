@@ -211,10 +211,7 @@ fn beside<const D: usize, const C: usize, const I: usize, T: Tape<Real, Dev>>(
 ) -> Result<Points<I, T>> {
     let n = x.shape().0;
     let (x, mut tape) = x.try_contiguous()?.split_tape();
-    let c = c.try_contiguous()?;
-    let (mut left, mut right) = (vec![0.0; n * D], vec![0.0; n * C]);
-    x.copy_into(&mut left);
-    c.copy_into(&mut right);
+    let (left, right) = (entries(&x), entries(&c));
     let mut numbers = Vec::with_capacity(n * I);
     for row in 0..n {
         numbers.extend_from_slice(&left[row * D..(row + 1) * D]);

@@ -5,10 +5,10 @@
 
 use super::Kernel;
 use super::kernel::{activate, add, add_multiplied, multiply};
-use super::tape::{borrow, copied};
+use super::tape::borrow;
 use crate::Result;
 use crate::nn::DualPoints;
-use crate::tensor::{Dev, Points, Real};
+use crate::tensor::{Dev, Points, Real, entries};
 use dfdx::prelude::{Const, HasShape, PutTape, ReshapeTo, SplitTape, Tape, TensorFromVec};
 
 /// f(z ⊙ σ(u) + s) and the tangents, for u = `logits` and s = `shift`.
@@ -33,7 +33,7 @@ pub(in crate::nn) fn gated<const O: usize, T: Tape<Real, Dev>>(
         inputs.push(points);
         tape = after;
     }
-    let (results, saved) = Saved::forward(kernel, inputs.iter().map(copied).collect());
+    let (results, saved) = Saved::forward(kernel, inputs.iter().map(entries).collect());
     let y: Vec<Points<O>> = results
         .into_iter()
         .map(|numbers| device.try_tensor_from_vec(numbers, (n, Const::<O>)))

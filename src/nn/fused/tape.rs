@@ -5,7 +5,7 @@ use super::dense::{Dense, Stack, Sums};
 use super::kernel::add;
 use crate::Result;
 use crate::nn::DualPoints;
-use crate::tensor::{Dev, Gradients, Points, Real};
+use crate::tensor::{Dev, Gradients, Points, Real, entries};
 use dfdx::nn::modules::Linear;
 use dfdx::prelude::{
     Const, HasErr, HasShape, PutTape, ReshapeTo, Shape, SplitTape, Tape, Tensor, TensorFromVec,
@@ -46,7 +46,7 @@ impl<const I: usize, const O: usize, T: Tape<Real, Dev>> Layers<I, O, T> {
         let (weight, weight_tape) = linear.weight.retaped::<T>().try_contiguous()?.split_tape();
         let (bias, bias_tape) = linear.bias.retaped::<T>().try_contiguous()?.split_tape();
         self.tape = self.tape.merge(weight_tape).merge(bias_tape);
-        self.stack.push(Dense::new(kernel, H, copied(&weight), copied(&bias)));
+        self.stack.push(Dense::new(kernel, H, entries(&weight), entries(&bias)));
         self.gradients.push([borrow(&weight), borrow(&bias)]);
         Ok(self)
     }
@@ -74,7 +74,7 @@ impl<const I: usize, const O: usize, T: Tape<Real, Dev>> Layers<I, O, T> {
         let (mut x, mut numbers) = (Vec::new(), Vec::new());
         for points in points {
             let (points, after) = points.put_tape(tape).try_contiguous()?.split_tape();
-            numbers.push(copied(&points));
+            numbers.push(entries(&points));
             x.push(points);
             tape = after;
         }
@@ -120,11 +120,4 @@ impl<const I: usize, const O: usize, T: Tape<Real, Dev>> Layers<I, O, T> {
 pub(super) fn borrow<S: Shape>(tensor: &Tensor<S, Real, Dev>) -> Borrow {
     let ghost = tensor.ghost();
     Box::new(move |gradients| Ok(&mut **gradients.get_or_alloc_mut(&ghost)?))
-}
-
-/// The numbers of a tensor that lie in memory without gaps, in one copy: `tensor::entries` walks through an index for each.
-pub(super) fn copied<S: Shape>(tensor: &Tensor<S, Real, Dev>) -> Vec<Real> {
-    let mut numbers = vec![0.0; tensor.shape().num_elements()];
-    tensor.copy_into(&mut numbers);
-    numbers
 }
