@@ -74,25 +74,20 @@ fn a_corrector_repairs_what_a_coarse_predictor_leaves() {
 }
 
 #[test]
-fn a_corrector_alone_keeps_the_density_of_its_level() {
-    // A step of length almost 0 between two levels that are almost one, and many corrections.
-    let sde = Sde::VARIANCE_PRESERVING;
-    let t = 0.7;
+fn enough_corrections_give_the_density_of_a_level_whatever_came_before() {
+    // One step of DDIM all the way, which is as wrong as can be, and many corrections.
+    let sde = Sde::VarianceExploding { sigma_min: 0.5, sigma_max: 10.0 };
     let score = NoisyMixture::new(&three(), sde).unwrap();
-    let mut source = Source::new(3);
-    let x_1 = pushforward::data::Sample::sample(&three(), POINTS, &mut source).unwrap();
-    let noise = source.normal(POINTS).unwrap();
-    let x = sde.diffuse(x_1, super::mixtures::times(t as Real, POINTS), noise).unwrap().x_t;
-    // Levels up to t, of which only the last pair is walked: the sampler begins at the first of its levels.
-    let levels = NoiseLevels::even(&sde, 1, t).unwrap();
-    let still = ReverseStep::Ddim { eta: 0.0 };
-    let flow = ProbabilityFlow { score: score.clone(), sde };
-    let solver = OdeSolver::adaptive(DOPRI5, 1e-5);
-    // Back to t = 0 along the flow, so that the one step of the sampler comes from there.
-    let back = solver.solve(&flow, x, t as Real, 0.0).unwrap().end;
-    let corrector = Some(Corrector { signal_to_noise: 0.1, steps: 400 });
-    let x = ReverseSampler { levels, step: still, corrector }.run(&score, back, &mut source).unwrap();
-    has_moments("corrector", &x, true_moments(&three(), &sde, t), 3.0, 0.03);
+    let expected = true_moments(&three(), &sde, 1.0);
+    let run = |corrector| {
+        let (levels, mut source) = (NoiseLevels::even(&sde, 1, 1.0).unwrap(), Source::new(3));
+        let sampler = ReverseSampler { levels, step: ReverseStep::Ddim { eta: 0.0 }, corrector };
+        sampler.run(&score, sde.sample_prior(POINTS, &mut source).unwrap(), &mut source).unwrap()
+    };
+    let x = run(Some(Corrector { signal_to_noise: 0.1, steps: 400 }));
+    has_moments("corrector", &x, expected, 3.0, 0.03);
+    let (found, _) = super::mixtures::moments(&run(None))[2];
+    assert!((found - expected[2]).abs() > 0.3, "without it: {found}, not {}", expected[2]);
 }
 
 #[test]
