@@ -31,7 +31,7 @@ fn annealed_langevin_finds_the_weights_that_plain_langevin_misses() {
     let mut source = Source::new(6);
     let start = anywhere(&mut source);
     let plain = Langevin { step: 0.1, steps: 1000 }.run(&score, 1.0, start.clone(), &mut source).unwrap();
-    let levels = NoiseLevels::geometric(20.0, 0.1, 10).unwrap();
+    let levels = NoiseLevels::geometric(20.0, 0.1, 20).unwrap();
     let annealed = AnnealedLangevin { levels, step: 0.002, steps_per_level: 100 };
     let annealed = annealed.run(&score, start, &mut source).unwrap();
     let error = (0.2 * 0.8 / 1280.0f64).sqrt();
