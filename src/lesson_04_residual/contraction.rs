@@ -9,8 +9,8 @@ use crate::tensor::{Dev, Points, Real, Source, entries};
 use crate::{Error, Result};
 use dfdx::nn::tensor_collection::ScalarOptions;
 use dfdx::prelude::{
-    AsArray, BroadcastTo, Const, Device, Dtype, ModuleVisitor, NoneTape, PutTape, Rank0, ReshapeTo,
-    SplitTape, Tape, Tensor, TensorCollection, TensorFrom, TryDiv, TryMul, WithEmptyTape,
+    AsArray, BroadcastTo, Const, Device, Dtype, ModuleVisitor, NoneTape, PutTape, Rank0, SplitTape, Tape,
+    Tensor, TensorCollection, TryDiv, TryMul, WithEmptyTape,
 };
 use num_traits::Float;
 use rand_distr::uniform::SampleUniform;
@@ -187,6 +187,7 @@ impl Reweight<NoneTape> for Certificate {
 fn norm<const I: usize, const O: usize, T: Tape<Real, Dev>>(
     weight: Weight<I, O, T>,
 ) -> Result<Tensor<Rank0, Real, Dev, T>> {
+    use dfdx::prelude::{ReshapeTo, TensorFrom};
     let (weight, mut tape) = weight.try_contiguous()?.split_tape();
     let mut numbers = vec![0.0; O * I];
     weight.copy_into(&mut numbers);
