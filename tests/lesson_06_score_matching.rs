@@ -4,6 +4,8 @@
 mod common;
 #[path = "lesson_06_score_matching/conversions.rs"]
 mod conversions;
+#[path = "lesson_06_score_matching/exercises.rs"]
+mod exercises;
 #[path = "lesson_06_score_matching/langevin.rs"]
 mod langevin;
 #[path = "lesson_06_score_matching/likelihood.rs"]
