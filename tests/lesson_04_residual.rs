@@ -92,14 +92,14 @@ fn turned(c: f64) -> [[f64; 3]; 3] {
     std::array::from_fn(|i| std::array::from_fn(|j| c * product(&left, &h, i, j)))
 }
 
-/// u(x) = −c Vᵀ tanh(V x) with |V| = 1: its Jacobian at 0, −c VᵀV, really has the norm c.
+/// u(x) = −c Vᵀ tanh(V x) / |V|² with a last weight that was larger: its Jacobian at 0, −c VᵀV / |V|², really has the norm c.
 fn steep<const D: usize>(c: f64) -> Contraction<D, 8, 0, Tanh> {
     let mut u = Contraction::new(&Source::new(4), c).unwrap();
     let mut values = vec![0.0; 8 * D + 8 + D * 8 + D];
     for place in 0..8 * D {
-        let entry = 2.0 * (1.3 * place as Real).sin();
+        let entry = 0.4 * (1.3 * place as Real).sin();
         values[place] = entry;
-        values[8 * D + 8 + place % D * 8 + place / D] = -entry;
+        values[8 * D + 8 + place % D * 8 + place / D] = -10.0 * entry;
     }
     set_parameters(&mut u, &values).unwrap();
     u

@@ -6,6 +6,8 @@ mod common;
 mod continuity;
 #[path = "lesson_05_cnf/divergence.rs"]
 mod divergence;
+#[path = "lesson_05_cnf/exercises.rs"]
+mod exercises;
 #[path = "lesson_05_cnf/fields.rs"]
 mod fields;
 #[path = "lesson_05_cnf/gradients.rs"]

@@ -4,6 +4,7 @@
 
 pub mod autoregressive;
 pub mod change_of_variables;
+pub mod cnf;
 pub mod coupling;
 pub mod residual;
 pub mod tensors_and_tapes;

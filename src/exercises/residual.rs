@@ -23,50 +23,86 @@ use std::cell::Cell;
 /// ```
 pub fn inverse(answer: impl Fn(&dyn Fn(f64) -> f64, f64, usize) -> Option<f64>) -> Verdict {
     for (c, z, budget) in [(0.5, 1.0, 200), (0.98, -2.0, 5000), (0.999, 0.0002, 100_000)] {
-        let u = |x: f64| -c * x.sin();
         let place = format!("for u(x) = −{c} sin x and z = {z}");
-        let Some(x) = answer(&u, z, budget) else {
-            return Verdict::not_yet(format!(
-                "{place} there is an x within {budget} values of u; you found none."
-            ));
+        let u = |x: f64| -c * x.sin();
+        let mistake = match judge(&answer, &u, z, budget) {
+            Found::Solution => continue,
+            Found::Nothing => format!("there is an x within {budget} values of u; you found none."),
+            Found::TooManyValues(asked) => too_many(asked, budget),
+            Found::Other { x, residual } => {
+                let hint = if residual < 1e-2 {
+                    " Did you compare a square with a tolerance, or stop after a fixed number of steps? Only x + u(x) − z tells."
+                } else if (x + c * x.sin() - z).abs() < 1e-2 {
+                    " That x solves x − u(x) = z."
+                } else {
+                    ""
+                };
+                format!("x = {x:.6} leaves a residual of {residual:.1e}.{hint}")
+            }
         };
-        let residual = (x - c * x.sin() - z).abs();
-        if residual <= 1.1e-8 {
-            continue;
-        }
-        let hint = if residual < 1e-2 {
-            " Did you compare a square with a tolerance, or stop after a fixed number of steps? Only x + u(x) − z tells."
-        } else if (x + c * x.sin() - z).abs() < 1e-2 {
-            " That x solves x − u(x) = z."
-        } else {
-            ""
-        };
-        return Verdict::not_yet(format!("{place} x = {x:.6} leaves a residual of {residual:.1e}.{hint}"));
+        return Verdict::not_yet(format!("{place} {mistake}"));
     }
-    let asked = Cell::new(0);
-    let hurried = answer(
-        &|x| {
-            asked.set(asked.get() + 1);
-            -0.98 * x.sin()
-        },
-        0.01,
-        20,
-    );
-    if hurried.is_some() {
-        return Verdict::not_yet(format!(
-            "for u(x) = −0.98 sin x and z = 0.01, 20 values of u are not enough; you asked for {} and answered. Say None.",
-            asked.get()
-        ));
+    let hurried = judge(&answer, &|x| -0.98 * x.sin(), 0.01, 20);
+    let place = "for u(x) = −0.98 sin x and z = 0.01 within 20 values of u";
+    match hurried {
+        Found::Nothing | Found::Solution => {}
+        Found::TooManyValues(asked) => return Verdict::not_yet(format!("{place} {}", too_many(asked, 20))),
+        Found::Other { x, residual } => {
+            return Verdict::not_yet(format!(
+                "{place} you answered x = {x:.6}, with a residual of {residual:.1e}: 20 values of u are not enough for the iteration. Say None."
+            ));
+        }
     }
     for (name, u) in [("3 x", (|x| 3.0 * x) as fn(f64) -> f64), ("x", |x| x)] {
-        if let Some(x) = answer(&u, 1.0, 500) {
-            return Verdict::not_yet(format!(
-                "u(x) = {name} does not contract, and iterating leads nowhere; you answered x = {x:.3e} with a residual of {:.1e}. Say None.",
-                (x + u(x) - 1.0).abs()
-            ));
+        match judge(&answer, &u, 1.0, 500) {
+            Found::Nothing | Found::Solution => {}
+            Found::TooManyValues(asked) => {
+                return Verdict::not_yet(format!("for u(x) = {name} and z = 1 {}", too_many(asked, 500)));
+            }
+            Found::Other { x, residual } => {
+                return Verdict::not_yet(format!(
+                    "u(x) = {name} does not contract, and iterating leads nowhere; you answered x = {x:.3e} with a residual of {residual:.1e}. Say None."
+                ));
+            }
         }
     }
-    Verdict::right("the residual is below 10⁻⁸ up to c = 0.999, and where iterating fails you say so.")
+    Verdict::right(
+        "the residual is below 10⁻⁸ up to c = 0.999, and where iterating fails you give no wrong answer.",
+    )
+}
+
+/// What an answer to exercise 4.1 is worth.
+enum Found {
+    Solution,
+    Nothing,
+    TooManyValues(usize),
+    Other { x: f64, residual: f64 },
+}
+
+fn judge(
+    answer: &impl Fn(&dyn Fn(f64) -> f64, f64, usize) -> Option<f64>,
+    u: &dyn Fn(f64) -> f64,
+    z: f64,
+    budget: usize,
+) -> Found {
+    let asked = Cell::new(0);
+    let counted = |x: f64| {
+        asked.set(asked.get() + 1);
+        u(x)
+    };
+    let found = answer(&counted, z, budget);
+    if asked.get() > budget {
+        return Found::TooManyValues(asked.get());
+    }
+    let Some(x) = found else { return Found::Nothing };
+    let residual = (x + u(x) - z).abs();
+    if residual <= 1.1e-8 { Found::Solution } else { Found::Other { x, residual } }
+}
+
+fn too_many(asked: usize, budget: usize) -> String {
+    format!(
+        "you asked for {asked} values of u, and {budget} are allowed: say None where they are not enough."
+    )
 }
 
 /// Exercise 4.2: the factor of tr Jᵏ in the roulette estimate of log |det(I + J)| with P(N = n) = p (1 − p)ⁿ⁻¹, n ≥ 1, for a

@@ -57,7 +57,7 @@ pub struct InvertibleResidual<
 impl<const D: usize, const H: usize, const L: usize, A: NonExpansive> InvertibleResidual<D, H, L, A> {
     /// A block whose parameters are drawn from the source's device, with the Lipschitz constant c of u.
     ///
-    /// Errors: [`Error::OutOfDomain`](crate::Error::OutOfDomain) unless 0 < c < 1.
+    /// Errors: [`Error::OutOfDomain`](crate::Error::OutOfDomain) unless 0 < c ≤ 0.999.
     pub fn new(source: &Source, coefficient: f64) -> Result<Self> {
         Ok(Self { contraction: Contraction::new(source, coefficient)? })
     }

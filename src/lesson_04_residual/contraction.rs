@@ -8,7 +8,10 @@ use crate::nn::{
 use crate::tensor::{Dev, Points, Real, Source, entries};
 use crate::{Error, Result};
 use dfdx::nn::tensor_collection::ScalarOptions;
-use dfdx::prelude::{Device, Dtype, ModuleVisitor, PutTape, SplitTape, Tape, TensorCollection};
+use dfdx::prelude::{
+    AsArray, BroadcastTo, Const, Device, Dtype, ModuleVisitor, NoneTape, PutTape, Rank0, SplitTape, Tape,
+    Tensor, TensorCollection, TryDiv, TryMul, WithEmptyTape,
+};
 use num_traits::Float;
 use rand_distr::uniform::SampleUniform;
 
@@ -24,11 +27,14 @@ impl NonExpansive for LipSwish {}
 
 /// A perceptron u from D to D coordinates whose Lipschitz constant is at most c < 1: |u(x) − u(y)| ≤ c |x − y|.
 ///
-/// It is the [`Mlp`] with L + 1 layers of H hidden units whose L + 2 weights are divided by max(1, S / c^(1/(L+2))), S the
-/// bound of their spectral norm that [`spectral_bound`](super::spectral_bound) gives. The product of the L + 2 norms is
-/// then at most c, up to rounding, and the activation does not expand. This holds at every step of training, because S
-/// is computed anew of the weights in each pass; gradients go through S. (Behrmann et al. 2018, arXiv:1811.00995, section
-/// 2.1, divide by a power iteration instead, which is a bound from below.)
+/// It is the [`Mlp`] with L + 1 layers of H hidden units whose last weight is divided by max(1, S₁ S₂ ⋯ / c), with the
+/// bounds S of the spectral norms of all L + 2 weights that [`spectral_bound`](super::spectral_bound) gives. The product of
+/// the norms is then at most c, up to rounding, and the activation does not expand. This holds at every step of training,
+/// because the bounds are computed anew of the weights in each pass; gradients go through them.
+///
+/// Behrmann et al. 2018 (arXiv:1811.00995, section 2.1) divide each weight by its own norm, so that each layer must make do
+/// with its share c^(1/(L+2)); here one layer may stretch more where another stretches less. And they take a power
+/// iteration for the norm, which is a bound from below.
 ///
 /// ```
 /// use pushforward::nn::{Tanh, parameters, set_parameters};
@@ -56,7 +62,7 @@ pub struct Contraction<const D: usize, const H: usize, const L: usize, A, E: Dty
 impl<const D: usize, const H: usize, const L: usize, A: NonExpansive> Contraction<D, H, L, A> {
     /// A network whose parameters are drawn from the source's device.
     ///
-    /// Errors: [`Error::OutOfDomain`] unless 0 < c < 1.
+    /// Errors: [`Error::OutOfDomain`] unless 0 < c ≤ 0.999.
     pub fn new(source: &Source, coefficient: f64) -> Result<Self> {
         check(coefficient)?;
         Ok(Self { network: Mlp::new(source)?, coefficient })
@@ -67,7 +73,7 @@ impl<const D: usize, const H: usize, const L: usize, A: NonExpansive> Contractio
         self.coefficient
     }
 
-    /// The network before its weights are divided.
+    /// The network before its last weight is divided.
     pub fn network(&self) -> &Mlp<D, H, D, L, A> {
         &self.network
     }
@@ -77,13 +83,13 @@ impl<const D: usize, const H: usize, const L: usize, A: NonExpansive> Contractio
         self.network.parameters()
     }
 
-    /// The network with its weights divided, to be asked several times, and the tape that remembers how: what is computed
+    /// The network with its last weight divided, to be asked several times, and the tape that remembers how: what is computed
     /// with the result must carry that tape.
     ///
-    /// Errors: [`Error::NotFinite`] for a weight; [`Error::OutOfDomain`] where a file gave a c outside of (0, 1).
+    /// Errors: [`Error::NotFinite`] for a weight; [`Error::OutOfDomain`] where a file gave another c than [`Contraction::new`] allows.
     pub fn normalized<T: Tape<Real, Dev>>(&self) -> Result<(Mlp<D, H, D, L, A>, T)> {
         check(self.coefficient)?;
-        self.network.reweighted(&mut Contract { limit: self.coefficient.powf(1.0 / (L as f64 + 2.0)) })
+        self.network.reweighted(&mut Contract { coefficient: self.coefficient, product: None })
     }
 
     /// u(x), shape (N, D).
@@ -99,7 +105,7 @@ impl<const D: usize, const H: usize, const L: usize, A: NonExpansive> Contractio
     ///
     /// Errors: those of [`Contraction::normalized`].
     pub fn lipschitz_bound(&self) -> Result<f64> {
-        lipschitz_bound(&self.normalized::<dfdx::prelude::NoneTape>()?.0)
+        lipschitz_bound(&self.normalized::<NoneTape>()?.0)
     }
 }
 
@@ -111,7 +117,7 @@ pub fn lipschitz_bound<const I: usize, const H: usize, const O: usize, const L: 
     network: &Mlp<I, H, O, L, A>,
 ) -> Result<f64> {
     let mut certificate = Certificate(1.0);
-    network.reweighted::<dfdx::prelude::NoneTape>(&mut certificate)?;
+    network.reweighted::<NoneTape>(&mut certificate)?;
     Ok(certificate.0)
 }
 
@@ -121,90 +127,93 @@ pub(super) fn merged<const D: usize, T: Tape<Real, Dev>>(x: Points<D, T>, tape: 
     x.put_tape(own.merge(tape))
 }
 
+/// Above it, the inverse would take tens of thousands of steps and lose the digits that 1 − c is made of.
+const LARGEST: f64 = 0.999;
+
 fn check(coefficient: f64) -> Result<()> {
-    if coefficient > 0.0 && coefficient < 1.0 {
+    if coefficient > 0.0 && coefficient <= LARGEST {
         return Ok(());
     }
     let what = "the Lipschitz constant of a contraction";
-    Err(Error::OutOfDomain { what, expected: "between 0 and 1", found: coefficient })
+    Err(Error::OutOfDomain { what, expected: "above 0 and at most 0.999", found: coefficient })
 }
 
-/// Divides each weight so that its norm is not above the limit.
-struct Contract {
-    limit: f64,
+/// Divides the last weight so that the product of all norms is at most c.
+struct Contract<T> {
+    coefficient: f64,
+    /// S₁ S₂ ⋯ of the weights so far.
+    product: Option<Tensor<Rank0, Real, Dev, T>>,
 }
 
-impl Reweight for Contract {
-    fn reweight<const I: usize, const O: usize, T: Tape<Real, Dev>>(
+impl<T: Tape<Real, Dev>> Reweight<T> for Contract<T> {
+    fn reweight<const I: usize, const O: usize>(
         &mut self,
-        _: Place,
+        place: Place,
         weight: Weight<I, O, T>,
     ) -> Result<Weight<I, O, T>> {
-        contracted(weight, self.limit)
+        let norm = norm(weight.with_empty_tape())?;
+        let product = match self.product.take() {
+            Some(product) => product.try_mul(norm)?,
+            None => norm,
+        };
+        if !matches!(place, Place::Last) {
+            self.product = Some(product);
+            return Ok(weight);
+        }
+        if f64::from(product.array()) <= self.coefficient {
+            return Ok(weight);
+        }
+        let quotient = weight.try_div(product.try_broadcast_like(&(Const::<O>, Const::<I>))?)?;
+        Ok(quotient.try_mul(self.coefficient as Real)?)
     }
 }
 
 /// Multiplies the bounds of the weights, and leaves them as they are.
 struct Certificate(f64);
 
-impl Reweight for Certificate {
-    fn reweight<const I: usize, const O: usize, T: Tape<Real, Dev>>(
+impl Reweight<NoneTape> for Certificate {
+    fn reweight<const I: usize, const O: usize>(
         &mut self,
         _: Place,
-        weight: Weight<I, O, T>,
-    ) -> Result<Weight<I, O, T>> {
+        weight: Weight<I, O>,
+    ) -> Result<Weight<I, O>> {
         self.0 *= bound(&entries(&weight), O, SQUARINGS)?.value;
         Ok(weight)
     }
 }
 
-/// W min(1, l / S). Where S > l, dW = (l / S) (dV − ⟨dV, W⟩ / S · ∂S/∂W) for V = l W / S.
+/// S on the tape of W. Backwards, dW = dS ∂S/∂W.
 #[cfg(not(feature = "cuda"))]
-fn contracted<const I: usize, const O: usize, T: Tape<Real, Dev>>(
+fn norm<const I: usize, const O: usize, T: Tape<Real, Dev>>(
     weight: Weight<I, O, T>,
-    limit: f64,
-) -> Result<Weight<I, O, T>> {
-    use dfdx::prelude::ReshapeTo;
-    let weight = weight.try_contiguous()?;
+) -> Result<Tensor<Rank0, Real, Dev, T>> {
+    use dfdx::prelude::{ReshapeTo, TensorFrom};
+    let (weight, mut tape) = weight.try_contiguous()?.split_tape();
     let mut numbers = vec![0.0; O * I];
     weight.copy_into(&mut numbers);
-    let norm = bound(&numbers, O, SQUARINGS)?;
-    if norm.value <= limit {
-        return Ok(weight);
-    }
-    let scale = limit / norm.value;
-    crate::nn::replaced(
-        weight,
-        |numbers| numbers.iter_mut().for_each(|w| *w *= scale as Real),
-        move |d_weight, d_new| {
-            let inner: Real = d_new.iter().zip(&numbers).map(|(d, w)| d * w).sum();
-            let along = inner / norm.value as Real;
-            for ((sum, d), slope) in d_weight.iter_mut().zip(d_new).zip(&norm.gradient) {
-                *sum += scale as Real * (d - along * *slope as Real);
-            }
-        },
-    )
+    let bound = bound(&numbers, O, SQUARINGS)?;
+    let norm = weight.device().try_tensor(bound.value as Real)?;
+    let ghosts = (weight.ghost(), norm.ghost());
+    tape.add_backward_op(move |gradients| {
+        let (weight, norm) = ghosts;
+        let d_norm = gradients.get_or_alloc_mut(&norm)?[0];
+        let d_weight = gradients.get_or_alloc_mut(&weight)?;
+        d_weight.iter_mut().zip(bound.gradient).for_each(|(sum, slope)| *sum += d_norm * slope as Real);
+        Ok(())
+    });
+    Ok(norm.put_tape(tape))
 }
 
-/// W min(1, l / S), with S = ⟨W, ∂S/∂W⟩, which has the value of S because S(t W) = t S(W), and its gradient where ∂S/∂W is a
-/// constant.
+/// S on the tape of W, as ⟨W, ∂S/∂W⟩ with ∂S/∂W held fixed: that has the value of S because S(t W) = t S(W), and its gradient.
 #[cfg(feature = "cuda")]
-fn contracted<const I: usize, const O: usize, T: Tape<Real, Dev>>(
+fn norm<const I: usize, const O: usize, T: Tape<Real, Dev>>(
     weight: Weight<I, O, T>,
-    limit: f64,
-) -> Result<Weight<I, O, T>> {
-    use dfdx::prelude::{
-        BroadcastTo, Const, HasShape, Rank0, SumTo, TensorFromVec, TryDiv, TryMul, WithEmptyTape,
-    };
-    let norm = bound(&entries(&weight), O, SQUARINGS)?;
-    if norm.value <= limit {
-        return Ok(weight);
-    }
-    let slope = norm.gradient.iter().map(|slope| *slope as Real).collect();
+) -> Result<Tensor<Rank0, Real, Dev, T>> {
+    use dfdx::prelude::{SumTo, TensorFromVec};
+    let bound = bound(&entries(&weight), O, SQUARINGS)?;
+    let slope = bound.gradient.iter().map(|slope| *slope as Real).collect();
     let slope = weight.device().try_tensor_from_vec(slope, (Const::<O>, Const::<I>))?;
-    let shape = *weight.shape();
-    let norm = weight.with_empty_tape().try_mul(slope)?.try_sum::<Rank0, _>()?;
-    Ok(weight.try_mul(limit as Real)?.try_div(norm.try_broadcast_like(&shape)?)?)
+    Ok(weight.try_mul(slope)?.try_sum()?)
 }
 
 impl<const D: usize, const H: usize, const L: usize, A: NonExpansive, T: Tape<Real, Dev>> Pushforward<D, D, T>

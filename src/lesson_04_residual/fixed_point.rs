@@ -118,7 +118,7 @@ fn published_stop(before: &[Real], x: &[Real], z: &[Real]) -> bool {
 /// How many steps are allowed where the Lipschitz constant is c: twice those that shrink a residual of 1 to the tolerance.
 pub(super) fn budget(c: f64) -> usize {
     let needed = TOLERANCE.ln() / c.max(1e-3).ln();
-    (2.0 * needed).ceil().min(1e5) as usize + 20
+    (2.0 * needed).ceil() as usize + 20
 }
 
 /// A fixed point in progress, on slices.
@@ -155,7 +155,7 @@ impl Search {
                 let [x, u, z] = [*x, *u, *z].map(f64::from);
                 (residual, size) = (residual.max((x + u - z).abs()), size.max(x.abs() + z.abs()));
             }
-            let is_solved = residual <= self.tolerance * (1.0 + size);
+            let is_solved = residual.is_finite() && residual <= self.tolerance * (1.0 + size);
             stays.push(!is_solved);
             if is_solved {
                 self.found[point * d..(point + 1) * d].copy_from_slice(x);

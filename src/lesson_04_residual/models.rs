@@ -54,7 +54,7 @@ impl<const D: usize, const H: usize, const L: usize, const K: usize, A: NonExpan
 {
     /// Every contraction has the Lipschitz constant c, parameters drawn from the source's device; normalizations are z = x.
     ///
-    /// Errors: [`Error::OutOfDomain`](crate::Error::OutOfDomain) unless 0 < c < 1.
+    /// Errors: [`Error::OutOfDomain`](crate::Error::OutOfDomain) unless 0 < c ≤ 0.999.
     pub fn new(source: &Source, coefficient: f64) -> Result<Self> {
         Self::from_fn(|_| Ok((ActNorm::new(source)?, InvertibleResidual::new(source, coefficient)?)))
     }

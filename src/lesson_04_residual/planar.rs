@@ -2,7 +2,9 @@
 #![allow(clippy::useless_conversion, reason = "with the feature `f64` a Real is an f64")]
 
 use crate::lesson_01_change_of_variables::Bijection;
-use crate::tensor::{Dev, PerPoint, Points, Real, Source, check_finite, softplus, values};
+use crate::tensor::{
+    Dev, PerPoint, Points, Real, Source, check_all_finite, check_finite, entries, softplus, values,
+};
 use crate::{Error, Result};
 use dfdx::prelude::{
     Axis, BroadcastTo, Const, Device, Dtype, HasShape, ModuleVisitor, PutTape, Rank0, Rank1, SumTo, Tape,
@@ -37,9 +39,9 @@ use rand_distr::uniform::SampleUniform;
 /// # Ok::<(), pushforward::Error>(())
 /// ```
 ///
-/// Errors of both directions: [`Error::NotFinite`], [`Error::Empty`]; of the inverse also
-/// [`Error::Saturated`] where the map is so flat that z does not tell x, and [`Error::NotConverged`] for parameters that
-/// are not finite.
+/// Errors of both directions: [`Error::NotFinite`] for a coordinate or a parameter; [`Error::OutOfDomain`] for a w of length
+/// 0, which has no û, and for a wᵀu of which e^(wᵀu) is 0 in the numbers at hand; [`Error::Empty`]; of the inverse also
+/// [`Error::Saturated`] where the map is so flat that z does not tell x.
 #[derive(Clone, Debug)]
 pub struct Planar<const D: usize, E: Dtype = Real, V: Device<E> = Dev> {
     /// u, shape (D,): where points move, before it is corrected.
@@ -49,9 +51,6 @@ pub struct Planar<const D: usize, E: Dtype = Real, V: Device<E> = Dev> {
     /// b.
     pub bias: Tensor<Rank0, E, V>,
 }
-
-/// Added to |w|², so that û = u where w = 0.
-const SMALLEST: Real = 1e-30;
 
 impl<const D: usize> Planar<D> {
     /// u and w drawn from N(0, 1/D) in each coordinate, b = 0.
@@ -68,6 +67,27 @@ impl<const D: usize> Planar<D> {
         })
     }
 
+    /// An error where û or the logarithm of the determinant cannot be computed.
+    fn check(&self) -> Result<()> {
+        let (w, u) = (entries(&self.weight), entries(&self.direction));
+        check_all_finite("w of a planar flow", &w)?;
+        check_all_finite("u of a planar flow", &u)?;
+        check_all_finite("b of a planar flow", &entries(&self.bias))?;
+        let square: Real = w.iter().map(|w| w * w).sum();
+        if !square.is_normal() {
+            let expected = "between the smallest and the largest number: w must not be 0";
+            return Err(Error::OutOfDomain {
+                what: "|w|² of a planar flow", expected, found: square.into()
+            });
+        }
+        let inner: Real = w.iter().zip(u).map(|(w, u)| w * u).sum();
+        if !inner.is_finite() || !inner.min(0.0).exp().is_normal() {
+            let expected = "a finite number whose exponential is not 0";
+            return Err(Error::OutOfDomain { what: "wᵀu of a planar flow", expected, found: inner.into() });
+        }
+        Ok(())
+    }
+
     /// 1 + wᵀû = ln(1 + e^(wᵀu)).
     fn steepness<T: Tape<Real, Dev>>(&self) -> Result<Tensor<Rank0, Real, Dev, T>> {
         softplus(self.inner()?)
@@ -80,7 +100,7 @@ impl<const D: usize> Planar<D> {
 
     /// û.
     fn corrected<T: Tape<Real, Dev>>(&self) -> Result<Tensor<Rank1<D>, Real, Dev, T>> {
-        let square = self.weight.retaped::<T>().try_square()?.try_sum::<Rank0, _>()?.try_add(SMALLEST)?;
+        let square = self.weight.retaped::<T>().try_square()?.try_sum::<Rank0, _>()?;
         let missing = self.steepness::<T>()?.try_sub(1.0)?.try_sub(self.inner::<T>()?)?.try_div(square)?;
         let along = missing.try_broadcast_like(self.weight.shape())?.try_mul(self.weight.clone())?;
         Ok(along.try_add(self.direction.clone())?)
@@ -113,6 +133,7 @@ impl<const D: usize> Planar<D> {
 impl<const D: usize, T: Tape<Real, Dev>> Bijection<D, T> for Planar<D> {
     fn forward(&self, x: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
         check_finite("x", &x)?;
+        self.check()?;
         let h = self.projected(x.with_empty_tape())?.try_tanh()?;
         let log_det = self.log_det(h.with_empty_tape())?;
         Ok((self.step(h)?.try_add(x)?, log_det))
@@ -120,6 +141,7 @@ impl<const D: usize, T: Tape<Real, Dev>> Bijection<D, T> for Planar<D> {
 
     fn inverse(&self, z: Points<D, T>) -> Result<(Points<D, T>, PerPoint<T>)> {
         check_finite("z", &z)?;
+        self.check()?;
         let target = self.projected(z.with_empty_tape())?;
         let steepness = values(&self.steepness::<dfdx::prelude::NoneTape>()?.try_broadcast_like(&(1,))?)[0];
         let (roots, slopes) = solve(&values(&target), steepness.into())?;

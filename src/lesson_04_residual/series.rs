@@ -15,13 +15,13 @@ use rand_distr::StandardNormal;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Series {
     /// k = 1, …, n: the rest is missing, a bias of at most D Σ cᵏ/k over k > n (Behrmann et al. 2018, arXiv:1811.00995,
-    /// section 3.2).
+    /// section 3).
     Truncated {
         /// n.
         terms: usize,
     },
     /// k = 1, …, m and N random terms more, each of these divided by the probability to be taken: term m + k by P(N ≥ k).
-    /// The mean over N is the whole series, without bias (Chen et al. 2019, arXiv:1906.02735, equation 6; Kahn's Russian
+    /// The mean over N is the whole series, without bias (Chen et al. 2019, arXiv:1906.02735, theorem 1; Kahn's Russian
     /// roulette). Every point draws its own N.
     Roulette {
         /// m.
@@ -114,7 +114,7 @@ impl Estimator {
             let (_, moved, NoneTape) = u.pushforward(dual)?.into_parts();
             terms.take(&moved.iter().map(flat).collect::<Result<Vec<_>>>()?.concat())?;
         }
-        let results = terms.results();
+        let results = terms.results()?;
         let values = results.values;
         if !T::OWNS_TAPE {
             let still = DualPoints::<D, NoneTape>::new(x, Vec::new())?;
@@ -155,12 +155,19 @@ impl Series {
         }
     }
 
-    /// wₖ.
-    pub(super) fn weight(&self, k: usize) -> f64 {
-        match *self {
-            Self::Roulette { exact, length } if k > exact => 1.0 / length.at_least(k - exact),
-            _ => 1.0,
+    /// wₖ for k = 1, …, n.
+    pub(super) fn weights(&self, n: usize) -> Vec<f64> {
+        let mut weights = vec![1.0; n];
+        if let Self::Roulette { exact, length } = *self
+            && n > exact
+        {
+            let reached = length.survival(n - exact);
+            weights[exact..]
+                .iter_mut()
+                .zip(&reached[1..])
+                .for_each(|(weight, reached)| *weight = 1.0 / reached);
         }
+        weights
     }
 }
 

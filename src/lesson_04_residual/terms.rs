@@ -8,9 +8,11 @@ use rand::RngCore;
 
 /// A series in progress. A row is one v at one point: P rows stand for each point, those of the first v first.
 pub(super) struct Terms {
-    estimator: Estimator,
     d: usize,
     points: usize,
+    probes: usize,
+    /// w₁, w₂, … as far as any row goes.
+    weights: Vec<f64>,
     /// v of each row.
     vectors: Vec<Real>,
     /// How many terms each row takes.
@@ -44,9 +46,10 @@ impl Terms {
         let lengths: Vec<usize> = (0..rows).map(|_| estimator.series.draw(rng)).collect();
         let vectors: Vec<Real> = (0..rows * d).map(|_| estimator.noise.draw(rng)).collect();
         let mut terms = Self {
-            estimator: *estimator,
             d,
             points,
+            probes: estimator.probes,
+            weights: estimator.series.weights(lengths.iter().copied().max().unwrap_or(0)),
             powers: vectors.clone(),
             vectors,
             lengths,
@@ -71,7 +74,7 @@ impl Terms {
         self.k += 1;
         self.powers.copy_from_slice(powers);
         let sign = if self.k % 2 == 1 { 1.0 } else { -1.0 };
-        let factor = sign / self.k as f64 * self.estimator.series.weight(self.k);
+        let factor = sign / self.k as f64 * self.weights[self.k - 1];
         for (row, power) in self.active.iter().zip(powers.chunks_exact(self.d)) {
             let v = &self.vectors[row * self.d..(row + 1) * self.d];
             self.sums[*row] +=
@@ -92,20 +95,22 @@ impl Terms {
             return;
         }
         let sign = if k % 2 == 0 { 1.0 } else { -1.0 };
-        let factor = sign * self.estimator.series.weight(k + 1);
+        let factor = sign * self.weights[k];
         for (row, power) in self.active.iter().zip(self.powers.chunks_exact(d)) {
             let w = &mut self.neumann[row * d..(row + 1) * d];
             w.iter_mut().zip(power).for_each(|(w, p)| *w += factor * f64::from(*p));
         }
     }
 
-    pub(super) fn results(self) -> Results {
-        let probes = self.estimator.probes;
+    pub(super) fn results(self) -> Result<Results> {
+        let probes = self.probes;
         let mean = |point| (0..probes).map(|probe| self.sums[probe * self.points + point]).sum::<f64>();
-        let values = (0..self.points).map(|point| (mean(point) / probes as f64) as Real).collect();
+        let values: Vec<Real> = (0..self.points).map(|point| (mean(point) / probes as f64) as Real).collect();
         let share: Vec<Real> = self.neumann.iter().map(|w| (w / probes as f64) as Real).collect();
         let split = |list: &[Real]| list.chunks_exact(self.points * self.d).map(<[Real]>::to_vec).collect();
-        Results { values, tangents: split(&share), vectors: split(&self.vectors) }
+        check_all_finite("an estimate of a log-determinant", &values)?;
+        check_all_finite("the vector of an estimated gradient", &share)?;
+        Ok(Results { values, tangents: split(&share), vectors: split(&self.vectors) })
     }
 }
 

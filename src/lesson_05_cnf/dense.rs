@@ -12,6 +12,19 @@ use std::marker::PhantomData;
 ///
 /// Each step of each point is kept as a polynomial, x(t + θ h) ≈ x + h Σᵢ bᵢ(θ) kᵢ, with the weights of the method's
 /// [`Tableau`](super::Tableau): of order 4 for the methods of order 5. The memory grows with the number of steps.
+///
+/// ```
+/// use pushforward::cnf::{DOPRI5, OdeSolver};
+/// use pushforward::tensor::{Points, Source, rows};
+///
+/// let x = Source::new(0).points(&[[1.0]])?;
+/// let solver = OdeSolver::adaptive(DOPRI5, 1e-5);
+/// let path = solver.solve_state_dense(|_, x: Points<1>, _| Ok(x * -1.0), x, 0.0, 2.0)?;
+/// let middle = rows(&path.at(1.0)?)[0][0];
+/// assert!((middle - 0.36788).abs() < 1e-4, "e⁻¹, to a few steps' tolerances");
+/// assert_eq!(path.trajectory(&[0.0, 0.5, 2.0])?.len(), 3);
+/// # Ok::<(), pushforward::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct DenseSolution<S> {
     /// The end of the paths, and what they cost.
@@ -138,7 +151,10 @@ impl Record {
         let step = steps.ends.partition_point(|end| if forward { *end < t } else { *end > t });
         let Some(polynomial) = steps.polynomials.get(step) else { return start.to_vec() };
         let begin = if step == 0 { self.from } else { steps.ends[step - 1] };
-        evaluated(polynomial, self.width, ((t - begin) / (steps.ends[step] - begin)) as Real)
+        let length = steps.ends[step] - begin;
+        // A step between times that are one number has no within.
+        let theta = if length == 0.0 { 1.0 } else { (t - begin) / length };
+        evaluated(polynomial, self.width, theta as Real)
     }
 }
 

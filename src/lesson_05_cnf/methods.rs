@@ -23,8 +23,8 @@ pub const MIDPOINT: Tableau = Tableau {
 
 /// Heun's method: order 2, two stages, with Euler's method for its error. Also called the explicit trapezoidal rule.
 ///
-/// It is not Heun's third-order method, and not the sampler of Karras et al. 2022 (arXiv:2206.00364, algorithm 1), which is
-/// this method on times of their own with an Euler step at the end.
+/// It is not Heun's third-order method, and not the sampler of Karras et al. 2022 (arXiv:2206.00364, algorithm 1),
+/// which is this method on times of their own with an Euler step at the end.
 pub const HEUN: Tableau = Tableau {
     name: "Heun",
     order: 2,
@@ -35,8 +35,8 @@ pub const HEUN: Tableau = Tableau {
     dense: &[&[1.0, -0.5], &[0.0, 0.5]],
 };
 
-/// The classical Runge-Kutta method: order 4, four stages (Hairer, Nørsett, Wanner, Solving Ordinary Differential Equations
-/// I, section II.1).
+/// The classical Runge-Kutta method: order 4, four stages (Hairer, Nørsett, Wanner, Solving Ordinary Differential
+/// Equations I, section II.1).
 ///
 /// It is not what torchdiffeq calls `rk4`: that is [`RK38`].
 pub const RK4: Tableau = Tableau {
@@ -54,8 +54,8 @@ pub const RK4: Tableau = Tableau {
     ],
 };
 
-/// Kutta's 3/8 rule: order 4, four stages (Hairer, Nørsett, Wanner, Solving Ordinary Differential Equations I, section II.1).
-/// torchdiffeq calls it `rk4`.
+/// Kutta's 3/8 rule: order 4, four stages (Hairer, Nørsett, Wanner, Solving Ordinary Differential Equations I,
+/// section II.1). torchdiffeq calls it `rk4`.
 ///
 /// It is not the classical method [`RK4`]; its error is often smaller, its order is the same.
 pub const RK38: Tableau = Tableau {
@@ -73,8 +73,8 @@ pub const RK38: Tableau = Tableau {
     ],
 };
 
-/// The method of Bogacki and Shampine (1989, doi:10.1016/0893-9659(89)90079-7): order 3 with an estimate of order 2, four
-/// stages of which the last is the next step's first. Also called `ode23` and `RK23`.
+/// The method of Bogacki and Shampine (1989, doi:10.1016/0893-9659(89)90079-7): order 3 with an estimate of order 2,
+/// four stages of which the last is the next step's first. Also called `ode23` and `RK23`.
 ///
 /// It is for tolerances that are not tight: below some 10⁻⁴ a method of order 5 needs fewer evaluations.
 pub const BOSH3: Tableau = Tableau {
@@ -92,8 +92,8 @@ pub const BOSH3: Tableau = Tableau {
     ],
 };
 
-/// The method of Dormand and Prince (1980, doi:10.1016/0771-050X(80)90013-3): order 5 with an estimate of order 4, seven stages
-/// of which the last is the next step's first. Also called `dopri5`, `ode45`, `RK45` and `DP5`.
+/// The method of Dormand and Prince (1980, doi:10.1016/0771-050X(80)90013-3): order 5 with an estimate of order 4,
+/// seven stages of which the last is the next step's first. Also called `dopri5`, `ode45`, `RK45` and `DP5`.
 ///
 /// It is not Fehlberg's pair, whose fourth-order result is the one that goes on. Points between are of order 4, by the
 /// weights of Shampine (1986, doi:10.2307/2008219).
@@ -136,11 +136,11 @@ pub const DOPRI5: Tableau = Tableau {
     ],
 };
 
-/// The method of Tsitouras (2011, doi:10.1016/j.camwa.2011.06.002): order 5 with an estimate of order 4, seven stages of which
-/// the last is the next step's first. Also called `tsit5`.
+/// The method of Tsitouras (2011, doi:10.1016/j.camwa.2011.06.002): order 5 with an estimate of order 4, seven stages
+/// of which the last is the next step's first. Also called `tsit5`.
 ///
-/// It is not [`DOPRI5`] with other numbers only: fewer of the simplifying assumptions hold, which leaves room for a smaller
-/// error at the same cost. Points between are of order 4.
+/// It is not [`DOPRI5`] with other numbers only: fewer of the simplifying assumptions hold, which leaves room for a
+/// smaller error at the same cost. Points between are of order 4.
 pub const TSIT5: Tableau = Tableau {
     name: "Tsitouras 5(4)",
     order: 5,

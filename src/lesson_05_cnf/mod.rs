@@ -1,15 +1,15 @@
 //! Lesson 05: continuous normalizing flows.
 //!
-//! A velocity field v(t, x) carries a point along dx/dt = v(t, x), from noise at t = 0 to data at t = 1. The map from one
-//! end to the other is a bijection, whatever the field is, and along a path d log p / dt = −∇·v (Chen et al. 2018,
-//! arXiv:1806.07366, theorem 1).
+//! A velocity field v(t, x) carries a point along dx/dt = v(t, x), from noise at t = 0 to data at t = 1. The map from
+//! one end to the other is a bijection, whatever the field is, and along a path d log p / dt = −∇·v (Chen et al.
+//! 2018, arXiv:1806.07366, theorem 1).
 //!
-//! The numerical half: a Runge-Kutta method is a [`Tableau`], an [`OdeSolver`] follows the paths with it, in steps of one
-//! length or of lengths that fit each point.
+//! The numerical half: a Runge-Kutta method is a [`Tableau`], an [`OdeSolver`] follows the paths with it, in steps of
+//! one length or of lengths that fit each point.
 //!
 //! The probabilistic half: a field with a [`Divergence`] is a flow, [`Cnf`], trained [`ThroughSolver`] or by the
-//! [`Adjoint`], with RNODE's penalties if wanted ([`regularized_loss`]); [`continuity_residual`] checks that a density moves
-//! as a field says.
+//! [`Adjoint`], with RNODE's penalties if wanted ([`regularized_loss`]); [`continuity_residual`] checks that a density
+//! moves as a field says.
 
 mod adjoint;
 mod continuity;

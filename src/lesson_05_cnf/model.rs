@@ -14,13 +14,12 @@ use dfdx::prelude::{
 /// A continuous normalizing flow: noise z ~ N(0, I) at t = 0 is carried to data x at t = 1 by dx/dt = v(t, x).
 ///
 /// log p(x) = log N(z; 0, I) − ∫ ∇·v(t, x(t)) dt over 0 ≤ t ≤ 1, along the path that ends at x (Chen et al. 2018,
-/// arXiv:1806.07366, theorem 1; FFJORD: Grathwohl et al. 2018, arXiv:1810.01367). As a [`Bijection`] its forward direction
-/// solves from t = 1 to t = 0, its inverse from 0 to 1, and log |det| is the integral of ∇·v over the same path. Both are exact up
-/// to the solver's tolerance and, where the trace is estimated, up to an unbiased error.
+/// arXiv:1806.07366, theorem 1; FFJORD: Grathwohl et al. 2018, arXiv:1810.01367). As a [`Bijection`] its forward
+/// direction solves from t = 1 to t = 0, its inverse from 0 to 1, and log |det| is the integral of ∇·v over the same
+/// path. Both are exact up to the solver's tolerance and, where the trace is estimated, up to an unbiased error.
 ///
 /// Without a tape any solver serves. `G` says how gradients are computed: by [`ThroughSolver`] or by the [`Adjoint`].
-/// The parameters are those of the field, which may be no others' than the points: a Cnf is trained, averaged and saved like
-/// every model.
+/// The parameters are those of the field: a Cnf is trained, averaged and saved like every model.
 ///
 /// ```
 /// use pushforward::change_of_variables::{Density, Sample, negative_log_likelihood};
@@ -189,7 +188,8 @@ impl<const D: usize, F: VectorField<D, NoneTape>, G> Sample<D> for Cnf<F, G> {
     }
 }
 
-/// The parameters are those of the field. Converted to another type of number or another device, there is the field alone.
+/// The parameters are those of the field. Converted to another type of number or another device, there is the field
+/// alone.
 impl<E: Dtype, V: Device<E>, F: TensorCollection<E, V>, G> TensorCollection<E, V> for Cnf<F, G> {
     type To<E2: Dtype, V2: Device<E2>> = F::To<E2, V2>;
 

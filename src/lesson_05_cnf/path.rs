@@ -174,6 +174,18 @@ impl<'a> Moving<'a> {
         }
     }
 
+    /// An error unless all velocities of the step are finite, also that at its end, which the end does not depend on.
+    pub(super) fn check_velocities(&self) -> Result<()> {
+        self.stages.iter().try_for_each(|stage| self.check_finite(stage))
+    }
+
+    /// Whether all numbers of a row and of its velocities are finite.
+    pub(super) fn is_finite(&self, row: usize) -> bool {
+        let numbers = row * self.width..(row + 1) * self.width;
+        let lists = self.stages.iter().chain([&self.end]);
+        lists.into_iter().all(|list| list[numbers.clone()].iter().all(|number| number.is_finite()))
+    }
+
     fn count(&mut self) {
         self.which.iter().for_each(|point| self.evaluations[*point] += 1);
     }

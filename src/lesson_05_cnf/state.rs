@@ -6,9 +6,14 @@ use dfdx::prelude::{Const, HasShape, ReshapeTo, TensorFromVec};
 
 /// What a solver moves along dx/dt = v(t, x): N rows, one for each point, of parts such as x and log p.
 ///
-/// Points, one number for each point, and pairs and triples of them are states; pairs can be nested. A solver keeps a state
-/// as a list of numbers, row after row, so that a step is a few sums over a list, whatever the parts are.
-pub trait State: Clone {
+/// Points, one number for each point, and pairs and triples of states are states.
+pub trait State: Parts {}
+
+impl<S: Parts> State for S {}
+
+/// How a state becomes a list of numbers, row after row, and back: a step is then a few sums over a list, whatever
+/// the parts are.
+pub trait Parts: Clone {
     /// How many numbers a row has in each part: (D, 1) for points with a number each.
     fn widths() -> Vec<usize>;
 
@@ -27,7 +32,7 @@ pub trait State: Clone {
     fn read(device: &Dev, rows: &[Real], width: usize, at: usize) -> Result<Self>;
 }
 
-impl<const D: usize> State for Points<D> {
+impl<const D: usize> Parts for Points<D> {
     fn widths() -> Vec<usize> {
         vec![D]
     }
@@ -42,17 +47,17 @@ impl<const D: usize> State for Points<D> {
 
     fn write(&self, rows: &mut [Real], width: usize, at: usize) -> Result<()> {
         let points = self.clone().try_contiguous()?;
-        write_part(|numbers| points.copy_into(numbers), self.shape().0, D, rows, width, at);
+        write_part::<D>(|part| points.copy_into(part), self.shape().0, rows, width, at);
         Ok(())
     }
 
     fn read(device: &Dev, rows: &[Real], width: usize, at: usize) -> Result<Self> {
-        let n = rows.len() / width.max(1);
-        Ok(device.try_tensor_from_vec(read_part(rows, width, at, D), (n, Const::<D>))?)
+        let n = rows.len() / width;
+        Ok(device.try_tensor_from_vec(read_part::<D>(rows, width, at), (n, Const::<D>))?)
     }
 }
 
-impl State for PerPoint {
+impl Parts for PerPoint {
     fn widths() -> Vec<usize> {
         vec![1]
     }
@@ -67,17 +72,17 @@ impl State for PerPoint {
 
     fn write(&self, rows: &mut [Real], width: usize, at: usize) -> Result<()> {
         let numbers = self.clone().try_contiguous()?;
-        write_part(|list| numbers.copy_into(list), self.shape().0, 1, rows, width, at);
+        write_part::<1>(|part| numbers.copy_into(part), self.shape().0, rows, width, at);
         Ok(())
     }
 
     fn read(device: &Dev, rows: &[Real], width: usize, at: usize) -> Result<Self> {
-        let n = rows.len() / width.max(1);
-        Ok(device.try_tensor_from_vec(read_part(rows, width, at, 1), (n,))?)
+        let n = rows.len() / width;
+        Ok(device.try_tensor_from_vec(read_part::<1>(rows, width, at), (n,))?)
     }
 }
 
-impl<A: State, B: State> State for (A, B) {
+impl<A: Parts, B: Parts> Parts for (A, B) {
     fn widths() -> Vec<usize> {
         [A::widths(), B::widths()].concat()
     }
@@ -102,7 +107,7 @@ impl<A: State, B: State> State for (A, B) {
     }
 }
 
-impl<A: State, B: State, C: State> State for (A, B, C) {
+impl<A: Parts, B: Parts, C: Parts> Parts for (A, B, C) {
     fn widths() -> Vec<usize> {
         [A::widths(), B::widths(), C::widths()].concat()
     }
@@ -132,34 +137,33 @@ impl<A: State, B: State, C: State> State for (A, B, C) {
 }
 
 /// How many numbers a row has in all parts.
-pub(super) fn total<S: State>() -> usize {
+pub(super) fn total<S: Parts>() -> usize {
     S::widths().iter().sum()
 }
 
-/// Copies a part of n rows of d numbers each; `copy` writes it into a list without gaps.
-fn write_part(
+/// Copies a part of n rows of D numbers each; `copy` writes it into a list without gaps.
+fn write_part<const D: usize>(
     copy: impl FnOnce(&mut [Real]),
     n: usize,
-    d: usize,
     rows: &mut [Real],
     width: usize,
     at: usize,
 ) {
-    if width == d {
-        return copy(&mut rows[..n * d]);
+    if width == D {
+        return copy(&mut rows[..n * D]);
     }
-    let mut part = vec![0.0; n * d];
+    let mut part = vec![0.0; n * D];
     copy(&mut part);
-    for (row, part) in rows.chunks_exact_mut(width).zip(part.chunks_exact(d)) {
-        row[at..at + d].copy_from_slice(part);
+    for (row, numbers) in rows.chunks_exact_mut(width).zip(part.as_chunks::<D>().0) {
+        row[at..].as_chunks_mut::<D>().0[0] = *numbers;
     }
 }
 
-fn read_part(rows: &[Real], width: usize, at: usize, d: usize) -> Vec<Real> {
-    if width == d {
+/// The part of all rows, without gaps.
+fn read_part<const D: usize>(rows: &[Real], width: usize, at: usize) -> Vec<Real> {
+    if width == D {
         return rows.to_vec();
     }
-    let mut part = Vec::with_capacity(rows.len() / width * d);
-    rows.chunks_exact(width).for_each(|row| part.extend_from_slice(&row[at..at + d]));
-    part
+    let part: Vec<[Real; D]> = rows.chunks_exact(width).map(|row| row[at..].as_chunks::<D>().0[0]).collect();
+    part.into_flattened()
 }

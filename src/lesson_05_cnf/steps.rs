@@ -7,19 +7,19 @@ use crate::{Obstacle, Result};
 
 /// How the error of a step is measured, and who shares a step.
 ///
-/// Each number's error is divided by a + r max(|x(t)|, |x(t + h)|), with the absolute tolerance a and the relative one r; a
-/// step is accepted where the norm of these numbers is at most 1.
+/// Each number's error is divided by a + r max(|x(t)|, |x(t + h)|), with the absolute tolerance a and the relative
+/// one r; a step is accepted where the norm of these numbers is at most 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ErrorNorm {
-    /// Each point has steps of its own: the largest of its parts' root mean squares. What is computed for a point does not
-    /// depend on the others, and a point that is at the end leaves the batch.
+    /// Each point has steps of its own: the largest of its parts' root mean squares. What is computed for a point
+    /// does not depend on the others, up to the rounding of the field, and a point that is at the end leaves the batch.
     #[default]
     PerPoint,
-    /// One step for all points: the root mean square of all numbers. A point whose path is hard can hide among many that
-    /// are easy.
+    /// One step for all points: the root mean square of all numbers. A point whose path is hard can hide among many
+    /// that are easy.
     Shared,
-    /// One step for all points: the largest of the parts' root mean squares, each over the batch. torchdiffeq does so where
-    /// a state is a tuple.
+    /// One step for all points: the largest of the parts' root mean squares, each over the batch. torchdiffeq does so
+    /// where a state is a tuple.
     Largest,
 }
 
@@ -65,15 +65,7 @@ fn rms(numbers: &[Real]) -> f64 {
 
 /// The largest, or NaN where one is.
 fn largest(sizes: impl Iterator<Item = f64>) -> f64 {
-    sizes.fold(0.0, |most, size| {
-        if most >= size {
-            most
-        } else if most.is_nan() {
-            most
-        } else {
-            size
-        }
-    })
+    sizes.fold(0.0, |most, size| if most >= size || most.is_nan() { most } else { size })
 }
 
 /// What an adaptive solver was asked for.
@@ -100,25 +92,30 @@ impl Tolerance {
 
 /// The lengths of the next steps, one for each row, and what the PI controller remembers of the last.
 pub(super) struct Pace {
-    /// The order of the method.
-    order: f64,
+    /// Where the paths end.
+    to: f64,
+    /// α.
+    exponent: f64,
     /// A length that cannot be told from 0 in the precision of the times.
     least: f64,
     lengths: Vec<f64>,
-    errors: Vec<f64>,
+    /// ln e of the last accepted step.
+    logs: Vec<f64>,
     rejected: Vec<bool>,
 }
 
-/// The exponent of the error before, and the bounds of the factor by which a step changes: those of Hairer's and Wanner's
-/// code DOPRI5.
+/// The exponent of the error before, and the bounds of the factor by which a step changes: those of Hairer's and
+/// Wanner's code DOPRI5.
 const MEMORY: f64 = 0.04;
 const SAFETY: f64 = 0.9;
 const SHRINK: f64 = 0.2;
 const GROW: f64 = 10.0;
+/// What counts as the smallest error before.
+const SMALLEST: f64 = 1e-4;
 
 impl Pace {
-    /// The first steps, from x(t), v(t, x) and a second evaluation after an Euler step (Hairer, Nørsett, Wanner, Solving
-    /// Ordinary Differential Equations I, section II.4, "starting step size").
+    /// The first steps, from x(t), v(t, x) and a second evaluation after an Euler step (Hairer, Nørsett, Wanner,
+    /// Solving Ordinary Differential Equations I, section II.4, "starting step size").
     pub(super) fn first(
         moving: &mut Moving,
         tolerance: &Tolerance,
@@ -136,47 +133,57 @@ impl Pace {
         let lengths = (probes.iter().zip(&speed).zip(&bend))
             .map(|((h, d1), d2)| first_length(*h, d1.max(*d2), order).clamp(least.min(span), span))
             .collect();
-        let n = moving.which.len();
-        Ok(Self { order, least, lengths, errors: vec![1e-4; n], rejected: vec![false; n] })
+        let (n, exponent) = (moving.which.len(), 1.0 / order - 0.75 * MEMORY);
+        Ok(Self { to, exponent, least, lengths, logs: vec![SMALLEST.ln(); n], rejected: vec![false; n] })
     }
 
     /// The times at which the steps end; a step that almost reaches the end is made to reach it.
-    pub(super) fn plan(&self, moving: &mut Moving, to: f64) {
+    pub(super) fn plan(&self, moving: &mut Moving) {
         for ((next, t), length) in moving.next.iter_mut().zip(&moving.t).zip(&self.lengths) {
-            *next = if 1.01 * length >= (to - t).abs() { to } else { t + length * (to - t).signum() };
+            let left = self.to - t;
+            *next = if 1.01 * length >= left.abs() { self.to } else { t + length * left.signum() };
         }
     }
 
-    /// Whether the step of each row is accepted, and the lengths of the next ones: a PI controller, h ← h · 0.9 eₙ₋₁^β / eₙ^α
-    /// with β = 0.04 and α = 1/p − 0.75 β, and between 0.2 and 10 (Hairer, Nørsett, Wanner I, section II.4; Hairer, Wanner,
-    /// Solving Ordinary Differential Equations II, section IV.2, where p is the order of the method).
+    /// Whether the step of each row is accepted, and the lengths of the next ones: a PI controller, h ← h · 0.9
+    /// eₙ₋₁^β / eₙ^α with β = 0.04 and α = 1/p − 0.75 β, and between 0.2 and 10 (Hairer, Nørsett, Wanner I, section
+    /// II.4; Hairer, Wanner, Solving Ordinary Differential Equations II, section IV.2, where p is the order of the
+    /// method).
     pub(super) fn judge(&mut self, moving: &Moving, sizes: &[f64]) -> Result<Vec<bool>> {
-        let exponent = 1.0 / self.order - 0.75 * MEMORY;
         for (row, size) in sizes.iter().enumerate() {
-            let length = (moving.next[row] - moving.t[row]).abs();
-            if *size <= 1.0 {
-                let factor = SAFETY * self.errors[row].powf(MEMORY) / size.powf(exponent);
-                let most = if self.rejected[row] { 1.0 } else { GROW };
-                self.lengths[row] = length * factor.clamp(SHRINK, most);
-                self.errors[row] = size.max(1e-4);
-                self.rejected[row] = false;
-                continue;
-            }
-            let factor = if size.is_finite() { SAFETY / size.powf(exponent) } else { SHRINK };
-            self.lengths[row] = length * factor.clamp(SHRINK, 1.0);
-            self.rejected[row] = true;
-            if self.lengths[row] < self.least {
-                let cause = if size.is_finite() { Obstacle::StepUnderflow } else { Obstacle::NotFinite };
+            let is_accepted = *size <= 1.0;
+            let is_last = is_accepted && moving.next[row] == self.to;
+            self.lengths[row] = (moving.next[row] - moving.t[row]).abs() * self.factor(row, *size);
+            if self.lengths[row] < self.least && !is_last {
+                let is_finite = moving.is_finite(row);
+                let cause = if is_finite { Obstacle::StepUnderflow } else { Obstacle::NotFinite };
                 return Err(moving.unsolved(row, cause));
             }
+            if is_accepted {
+                self.logs[row] = size.max(SMALLEST).ln();
+            }
+            self.rejected[row] = !is_accepted;
         }
-        Ok(sizes.iter().map(|size| *size <= 1.0).collect())
+        Ok(self.rejected.iter().map(|rejected| !rejected).collect())
+    }
+
+    /// By how much the step of a row changes. After a rejection it does not grow at once.
+    fn factor(&self, row: usize, size: f64) -> f64 {
+        if !size.is_finite() {
+            return SHRINK;
+        }
+        let (before, most) = match (size <= 1.0, self.rejected[row]) {
+            (true, false) => (self.logs[row], GROW),
+            (true, true) => (self.logs[row], 1.0),
+            (false, _) => (0.0, 1.0),
+        };
+        (SAFETY * (MEMORY * before - self.exponent * size.ln()).exp()).clamp(SHRINK, most)
     }
 
     /// Only the rows that are given stay.
     pub(super) fn keep(&mut self, stays: &[bool]) {
         keep_rows(&mut self.lengths, stays, 1);
-        keep_rows(&mut self.errors, stays, 1);
+        keep_rows(&mut self.logs, stays, 1);
         keep_rows(&mut self.rejected, stays, 1);
     }
 }
@@ -210,6 +217,5 @@ fn bend(
 /// A length whose error would be about 0.01 of the tolerance, and at most a hundred probes.
 fn first_length(h: f64, fastest: f64, order: f64) -> f64 {
     let length = if fastest <= 1e-15 { (1e-3 * h).max(1e-6) } else { (0.01 / fastest).powf(1.0 / order) };
-    // Where the probe left the domain of the field, a small step tells more.
-    if length.is_finite() { length.min(100.0 * h) } else { h }
+    length.min(100.0 * h)
 }

@@ -6,8 +6,8 @@ use crate::{Error, Result};
 
 /// How the gradients of a solution are computed, with respect to where it begins and to the parameters of its field.
 pub trait GradientMode<F, const D: usize> {
-    /// x at the time `to`, shape (N, D), and a at the time `to`, shape (N,), for x at the time `from` with a = 0 there. What was
-    /// computed is on the tape, which goes with x: a loss must contain both.
+    /// x at the time `to`, shape (N, D), and a at the time `to`, shape (N,), for x at the time `from` with a = 0
+    /// there. What was computed is on the tape, which goes with x: a loss must contain both.
     ///
     /// Errors: those of the solver and of the field.
     fn integrate(
@@ -22,8 +22,8 @@ pub trait GradientMode<F, const D: usize> {
 
 /// Differentiates through the solver: every operation of every step is recorded (discretize, then optimize).
 ///
-/// The gradient is that of what the solver computed, to rounding, whatever its error; the memory grows with the number of
-/// steps. It needs a fixed number of them: the choice of steps of an adaptive solver has no derivative.
+/// The gradient is that of what the solver computed, to rounding, whatever its error; the memory grows with the
+/// number of steps. It needs a fixed number of them: the choice of steps of an adaptive solver has no derivative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ThroughSolver;
 

@@ -1,16 +1,19 @@
 //! How a network is told of a time or another context.
 
-use super::forward_mode::activation_pushforward;
-use super::squashed::{self, Squashed};
-use super::{Activation, DualPoints, Mlp, Pushforward};
+use super::squashed::Squashed;
+use super::{Activation, DualPoints, Identity};
+#[cfg(not(feature = "cuda"))]
+use super::{Mlp, Pushforward, squashed};
 use crate::tensor::{
     Dev, PerPoint, Points, Real, Source, check_all_finite, check_same_batch, check_some, values,
 };
 use crate::{Error, Result};
 use dfdx::nn::modules::Repeated;
+#[cfg(not(feature = "cuda"))]
+use dfdx::prelude::SplitTape;
 use dfdx::prelude::{
-    BuildModule, Const, Device, Dtype, HasShape, ModuleVisitor, NumParams, PutTape, SplitTape, Tape,
-    TensorCollection, TensorFromVec,
+    BuildModule, Const, Device, Dtype, HasShape, ModuleVisitor, NumParams, PutTape, Tape, TensorCollection,
+    TensorFromVec,
 };
 use num_traits::Float;
 use rand_distr::uniform::SampleUniform;
@@ -114,11 +117,8 @@ impl<const I: usize, const C: usize, const H: usize, const O: usize, const L: us
             let (x, own) = x.split_tape();
             return network.apply(x.put_tape(own.merge(tape)));
         }
-        let mut h = A::apply(self.first.apply(x, &context)?)?;
-        for layer in &self.hidden.modules {
-            h = A::apply(layer.apply(h, &context)?)?;
-        }
-        self.last.apply(h, &context)
+        let (y, _, tape) = self.layers(DualPoints::new(x, Vec::new())?, &context)?.into_parts();
+        Ok(y.put_tape(tape))
     }
 
     /// The same for points that move, in a context that does not.
@@ -137,11 +137,20 @@ impl<const I: usize, const C: usize, const H: usize, const O: usize, const L: us
             let x = DualPoints::new(value.put_tape(own.merge(tape)), tangents)?;
             return Pushforward::pushforward(&network, x);
         }
-        let mut h = activation_pushforward::<A, H, T>(self.first.pushforward(x, &context)?)?;
+        self.layers(x, &context)
+    }
+
+    /// Layer after layer, for contexts that differ.
+    fn layers<T: Tape<Real, Dev>>(
+        &self,
+        x: DualPoints<I, T>,
+        context: &Points<C>,
+    ) -> Result<DualPoints<O, T>> {
+        let mut h = self.first.pushforward::<A, T>(x, context)?;
         for layer in &self.hidden.modules {
-            h = activation_pushforward::<A, H, T>(layer.pushforward(h, &context)?)?;
+            h = layer.pushforward::<A, T>(h, context)?;
         }
-        self.last.pushforward(h, &context)
+        self.last.pushforward::<Identity, T>(h, context)
     }
 
     /// The perceptron that this is in one context, and the tape that remembers how its weights were made.

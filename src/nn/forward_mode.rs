@@ -8,9 +8,10 @@
 use super::Activation;
 use crate::tensor::{Dev, PerPoint, Points, Real, append, check_same_batch, check_some, join};
 use crate::{Error, Result};
+#[cfg(not(feature = "cuda"))]
+use dfdx::prelude::ReshapeTo;
 use dfdx::prelude::{
-    Axis, Const, HasShape, NoneTape, PutTape, SplitTape, SumTo, Tape, TensorFromVec, TryAdd, TryMul,
-    ZerosTensor,
+    Const, HasShape, NoneTape, PutTape, SplitTape, Tape, TensorFromVec, TryAdd, TryMul, ZerosTensor,
 };
 
 /// N points x, and some tangents ẋ at each: directions in which x moves.
@@ -177,14 +178,41 @@ pub fn exact_trace<const D: usize, T: Tape<Real, Dev>>(
     x: Points<D, T>,
 ) -> Result<(Points<D, T>, PerPoint<T>)> {
     let axes: Vec<Points<D>> = (0..D).map(|i| axis(&x, i)).collect::<Result<_>>()?;
-    let zeros: PerPoint = x.device().try_zeros_like(&(x.shape().0,))?;
     let (value, tangents, tape) = f.pushforward(DualPoints::new(x, axes.clone())?)?.into_parts();
-    let tangents = exactly::<_, D>(tangents)?;
-    let mut trace = zeros.put_tape(tape);
-    for (column, axis) in tangents.into_iter().zip(axes) {
-        trace = trace.try_add(dot(column.put_tape(T::default()), axis)?)?;
-    }
+    let trace = contraction(exactly::<_, D>(tangents)?, axes, tape)?;
     Ok((value.put_tape(T::default()), trace))
+}
+
+/// Σₖ ⟨aₖ, bₖ⟩ for each point.
+#[cfg(not(feature = "cuda"))]
+fn contraction<const D: usize, T: Tape<Real, Dev>>(
+    a: [Points<D>; D],
+    b: Vec<Points<D>>,
+    tape: T,
+) -> Result<PerPoint<T>> {
+    let mut pairs = Vec::new();
+    let mut tape = tape;
+    for (a, b) in a.into_iter().zip(b) {
+        let (a, after) = a.put_tape(tape).try_contiguous()?.split_tape();
+        tape = after;
+        check_same_batch("the tangents of a map", b.shape().0, a.shape().0)?;
+        pairs.push((a, numbers(&b)));
+    }
+    contracted(pairs, tape)
+}
+
+/// Σₖ ⟨aₖ, bₖ⟩ for each point.
+#[cfg(feature = "cuda")]
+fn contraction<const D: usize, T: Tape<Real, Dev>>(
+    a: [Points<D>; D],
+    b: Vec<Points<D>>,
+    tape: T,
+) -> Result<PerPoint<T>> {
+    let n = b.first().map_or(0, |b| b.shape().0);
+    let zeros: PerPoint = Dev::default().try_zeros_like(&(n,))?;
+    a.into_iter()
+        .zip(b)
+        .try_fold(zeros.put_tape(tape), |sum, (a, b)| Ok(sum.try_add(dot(a.put_tape(T::default()), b)?)?))
 }
 
 /// f(x) and εᵀ J ε, shape (N,): its mean over noise ε with E[ε εᵀ] = I is tr J (Hutchinson 1990; Grathwohl et al. 2018,
@@ -226,10 +254,62 @@ pub fn power_series<const D: usize, T: Tape<Real, Dev>>(
 }
 
 /// Σᵢ aᵢ bᵢ for each point.
+#[cfg(feature = "cuda")]
 pub(crate) fn dot<const D: usize, T: Tape<Real, Dev>>(a: Points<D, T>, b: Points<D>) -> Result<PerPoint<T>> {
+    use dfdx::prelude::{Axis, SumTo, TryMul};
     // A map may give back the very tensor that it was given; dfdx cannot differentiate the product of one with itself.
     let b = b.try_add(0.0)?;
     Ok(a.try_mul(b)?.try_sum::<(usize,), Axis<1>>()?)
+}
+
+/// Σᵢ aᵢ bᵢ for each point, in one operation: with dfdx's three, a divergence took half as long again.
+#[cfg(not(feature = "cuda"))]
+pub(crate) fn dot<const D: usize, T: Tape<Real, Dev>>(a: Points<D, T>, b: Points<D>) -> Result<PerPoint<T>> {
+    check_same_batch("the factors of a scalar product", a.shape().0, b.shape().0)?;
+    let (a, tape) = a.try_contiguous()?.split_tape();
+    contracted(vec![(a, numbers(&b.try_contiguous()?))], tape)
+}
+
+/// Σₖ ⟨aₖ, bₖ⟩ for each point, where the bₖ are lists of numbers that do not change.
+#[cfg(not(feature = "cuda"))]
+fn contracted<const D: usize, T: Tape<Real, Dev>>(
+    pairs: Vec<(Points<D>, Vec<Real>)>,
+    mut tape: T,
+) -> Result<PerPoint<T>> {
+    let Some((first, _)) = pairs.first() else { return Err(Error::Empty { what: "a sum of products" }) };
+    let (n, device) = (first.shape().0, first.device().clone());
+    let mut sums = vec![0.0; n];
+    for (a, b) in &pairs {
+        let a = numbers(a);
+        for (row, sum) in sums.iter_mut().enumerate() {
+            let of_point = row * D..(row + 1) * D;
+            *sum += a[of_point.clone()].iter().zip(&b[of_point]).map(|(a, b)| a * b).sum::<Real>();
+        }
+    }
+    let sum = device.try_tensor_from_vec(sums, (n,))?;
+    let (inputs, output) = (pairs.into_iter().map(|(a, b)| (a.ghost(), b)).collect::<Vec<_>>(), sum.ghost());
+    tape.add_backward_op(move |gradients| {
+        // dfdx lends one gradient at a time.
+        let d_sum = std::mem::take(&mut **gradients.get_or_alloc_mut(&output)?);
+        for (input, b) in &inputs {
+            let d_a = gradients.get_or_alloc_mut(input)?;
+            for (row, d) in d_sum.iter().enumerate() {
+                let of_point = row * D..(row + 1) * D;
+                d_a[of_point.clone()].iter_mut().zip(&b[of_point]).for_each(|(sum, b)| *sum += d * b);
+            }
+        }
+        **gradients.get_or_alloc_mut(&output)? = d_sum;
+        Ok(())
+    });
+    Ok(sum.put_tape(tape))
+}
+
+/// The numbers of a tensor that lie in memory without gaps.
+#[cfg(not(feature = "cuda"))]
+fn numbers<const D: usize>(points: &Points<D>) -> Vec<Real> {
+    let mut numbers = vec![0.0; points.shape().0 * D];
+    points.copy_into(&mut numbers);
+    numbers
 }
 
 /// As many tangents as were given to a map.

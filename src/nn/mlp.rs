@@ -73,7 +73,7 @@ impl<const I: usize, const H: usize, const O: usize, const L: usize, A: Activati
 
     /// The same network with other weights, and the tape that remembers them: what is computed with the result must carry
     /// that tape. The biases stay the same tensors.
-    pub(crate) fn reweighted<T: Tape<Real, Dev>>(&self, by: &mut impl Reweight) -> Result<(Self, T)> {
+    pub(crate) fn reweighted<T: Tape<Real, Dev>>(&self, by: &mut impl Reweight<T>) -> Result<(Self, T)> {
         let (first, mut tape) = reweighted::<I, H, T>(&self.first, by, Place::First)?;
         let mut hidden = self.hidden.clone();
         for linear in &mut hidden.modules {

@@ -23,6 +23,4 @@ pub use fused::{Kernel, layer, layer_pushforward};
 pub use mlp::Mlp;
 pub use parameters::{parameters, set_parameters};
 pub use residual_mlp::ResidualMlp;
-#[cfg(not(feature = "cuda"))]
-pub(crate) use reweighted::replaced;
 pub(crate) use reweighted::{Masks, Place, Reweight, Weight};

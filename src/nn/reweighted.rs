@@ -18,10 +18,10 @@ pub(crate) enum Place {
     Last,
 }
 
-/// What makes another weight of each weight of a network.
-pub(crate) trait Reweight {
-    /// The new weight, and on its tape how it was made of the old one.
-    fn reweight<const I: usize, const O: usize, T: Tape<Real, Dev>>(
+/// What makes another weight of each weight of a network, which are given in the order of its layers.
+pub(crate) trait Reweight<T: Tape<Real, Dev>> {
+    /// The new weight, and on its tape how it was made of the old one, or of those before it.
+    fn reweight<const I: usize, const O: usize>(
         &mut self,
         place: Place,
         weight: Weight<I, O, T>,
@@ -31,7 +31,7 @@ pub(crate) trait Reweight {
 /// The layer with another weight, and the tape that remembers it. The bias stays the same tensor.
 pub(super) fn reweighted<const I: usize, const O: usize, T: Tape<Real, Dev>>(
     linear: &Linear<I, O, Real, Dev>,
-    by: &mut impl Reweight,
+    by: &mut impl Reweight<T>,
     place: Place,
 ) -> Result<(Linear<I, O, Real, Dev>, T)> {
     let (weight, tape) = by.reweight(place, linear.weight.retaped::<T>())?.split_tape();
@@ -48,8 +48,8 @@ pub(crate) struct Masks {
 }
 
 /// W ⊙ M. Backwards, dW = d(W ⊙ M) ⊙ M.
-impl Reweight for Masks {
-    fn reweight<const I: usize, const O: usize, T: Tape<Real, Dev>>(
+impl<T: Tape<Real, Dev>> Reweight<T> for Masks {
+    fn reweight<const I: usize, const O: usize>(
         &mut self,
         place: Place,
         weight: Weight<I, O, T>,
@@ -91,7 +91,7 @@ fn masked<const I: usize, const O: usize, T: Tape<Real, Dev>>(
 /// The weight with changed numbers. Backwards, `backward` is given the gradient of the old ones, to which it adds, and
 /// that of the new ones.
 #[cfg(not(feature = "cuda"))]
-pub(crate) fn replaced<const I: usize, const O: usize, T: Tape<Real, Dev>>(
+fn replaced<const I: usize, const O: usize, T: Tape<Real, Dev>>(
     weight: Weight<I, O, T>,
     change: impl FnOnce(&mut [Real]),
     backward: impl FnOnce(&mut [Real], &[Real]) + 'static,

@@ -1,12 +1,11 @@
 //! The layer of a network that is scaled and shifted by a context.
 
-use super::{DualPoints, Identity, layer, layer_pushforward};
+use super::forward_mode::activation_pushforward;
+use super::{Activation, DualPoints, Identity, Kernel, layer, layer_pushforward};
 use crate::Result;
 use crate::tensor::{Dev, Points, Real};
 use dfdx::nn::modules::{Linear, UnbiasedLinear};
-use dfdx::prelude::{
-    Device, Dtype, Module, ModuleVisitor, NoneTape, PutTape, Tape, TensorCollection, TryAdd, TryMul,
-};
+use dfdx::prelude::{Device, Dtype, Module, ModuleVisitor, PutTape, Tape, TensorCollection};
 use num_traits::Float;
 use rand_distr::uniform::SampleUniform;
 
@@ -19,35 +18,49 @@ pub(super) struct Squashed<const I: usize, const C: usize, const O: usize, E: Dt
 }
 
 impl<const I: usize, const C: usize, const O: usize> Squashed<I, C, O, Real, Dev> {
-    pub(super) fn apply<T: Tape<Real, Dev>>(
-        &self,
-        x: Points<I, T>,
-        context: &Points<C>,
-    ) -> Result<Points<O, T>> {
-        let z = layer::<Identity, I, O, T>(&self.linear, x)?;
-        self.shifted(z.try_mul(self.open::<T>(context)?)?, context)
-    }
-
-    pub(super) fn pushforward<T: Tape<Real, Dev>>(
+    /// f((W h + b) ⊙ σ(G c + g) + B c), and its tangents. The context does not move.
+    pub(super) fn pushforward<A: Activation, T: Tape<Real, Dev>>(
         &self,
         x: DualPoints<I, T>,
         context: &Points<C>,
     ) -> Result<DualPoints<O, T>> {
         let z = layer_pushforward::<Identity, I, O, T>(&self.linear, x)?;
-        // The tape of the gate goes with the value; the tangents meet the same tensor.
-        let open = self.open::<T>(context)?;
-        let still = open.retaped::<NoneTape>();
-        z.push(|z| self.shifted(z.try_mul(open)?, context), |tangent| Ok(tangent.try_mul(still.clone())?))
+        let context = || context.clone().put_tape(T::default());
+        let logits = layer::<Identity, C, O, T>(&self.gate, context())?;
+        let shift = self.shift.try_forward(context())?;
+        gated::<A, O, T>(z, logits, shift)
     }
+}
 
-    /// σ(G c + g).
-    fn open<T: Tape<Real, Dev>>(&self, context: &Points<C>) -> Result<Points<O, T>> {
-        Ok(layer::<Identity, C, O, T>(&self.gate, context.clone().put_tape(T::default()))?.try_sigmoid()?)
+/// f(z ⊙ σ(u) + s), and its tangents.
+#[cfg(not(any(feature = "f64", feature = "cuda")))]
+fn gated<A: Activation, const O: usize, T: Tape<Real, Dev>>(
+    z: DualPoints<O, T>,
+    logits: Points<O, T>,
+    shift: Points<O, T>,
+) -> Result<DualPoints<O, T>> {
+    use super::fused::gated;
+    match A::kernel() {
+        Some(kernel) => gated(kernel, z, logits, shift),
+        None => activation_pushforward::<A, O, T>(gated(Kernel::Identity, z, logits, shift)?),
     }
+}
 
-    fn shifted<T: Tape<Real, Dev>>(&self, z: Points<O, T>, context: &Points<C>) -> Result<Points<O, T>> {
-        Ok(z.try_add(self.shift.try_forward(context.clone().put_tape(T::default()))?)?)
-    }
+/// f(z ⊙ σ(u) + s), and its tangents.
+#[cfg(any(feature = "f64", feature = "cuda"))]
+fn gated<A: Activation, const O: usize, T: Tape<Real, Dev>>(
+    z: DualPoints<O, T>,
+    logits: Points<O, T>,
+    shift: Points<O, T>,
+) -> Result<DualPoints<O, T>> {
+    use dfdx::prelude::{NoneTape, TryAdd, TryMul};
+    // The tape of σ goes with the value; the tangents meet the same tensor.
+    let open = logits.try_sigmoid()?;
+    let still = open.retaped::<NoneTape>();
+    let inside =
+        z.push(|z| Ok(z.try_mul(open)?.try_add(shift)?), |tangent| Ok(tangent.try_mul(still.clone())?))?;
+    let stays = A::kernel() == Some(Kernel::Identity);
+    if stays { Ok(inside) } else { activation_pushforward::<A, O, T>(inside) }
 }
 
 /// The one context that all points have; nothing if they differ.
@@ -58,7 +71,8 @@ pub(super) fn one_context<const C: usize>(context: &Points<C>) -> Option<Vec<Rea
     rows.iter().all(|row| row == first).then(|| first.to_vec())
 }
 
-/// In one context c the layer is a linear one: diag(s) W h + s ⊙ b + B c with s = σ(G c + g), one operation on the tape.
+/// In one context c the layer is a linear one: diag(s) W h + s ⊙ b + B c with s = σ(G c + g), one operation on the
+/// tape.
 ///
 /// Backwards, with W′ = diag(s) W and b′ = s ⊙ b + B c: dW = diag(s) dW′, db = s ⊙ db′, dB = db′ cᵀ, and with
 /// dsᵢ = Σⱼ dW′ᵢⱼ Wᵢⱼ + db′ᵢ bᵢ and du = ds ⊙ s ⊙ (1 − s): dG = du cᵀ, dg = du.

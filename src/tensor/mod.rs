@@ -12,9 +12,10 @@ pub(crate) use simd::{has_fma, simd};
 
 use crate::{Error, Result};
 use dfdx::prelude::{
-    AutoDevice, Axis, Const, HasShape, NoneTape, OwnedTape, Rank0, RealizeTo, ReshapeTo, Tape, Tensor,
-    TensorFromVec, TryConcatAlong,
+    AutoDevice, Const, HasShape, NoneTape, OwnedTape, Rank0, ReshapeTo, Tape, Tensor, TensorFromVec,
 };
+#[cfg(not(feature = "cuda"))]
+use dfdx::prelude::{PutTape, SplitTape};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 use rand_distr::StandardNormal;
@@ -199,6 +200,49 @@ pub fn join<const D: usize, const C: usize, const I: usize, T: Tape<Real, Dev>>(
     let n = x.shape().0;
     check_some("the batch of points", n)?;
     check_same_batch("a context for each point", n, c.shape().0)?;
+    beside(x, c)
+}
+
+/// dfdx's concatenation copies number by number, and makes a gradient of the context, too.
+#[cfg(not(feature = "cuda"))]
+fn beside<const D: usize, const C: usize, const I: usize, T: Tape<Real, Dev>>(
+    x: Points<D, T>,
+    c: Points<C>,
+) -> Result<Points<I, T>> {
+    let n = x.shape().0;
+    let (x, mut tape) = x.try_contiguous()?.split_tape();
+    let c = c.try_contiguous()?;
+    let (mut left, mut right) = (vec![0.0; n * D], vec![0.0; n * C]);
+    x.copy_into(&mut left);
+    c.copy_into(&mut right);
+    let mut numbers = Vec::with_capacity(n * I);
+    for row in 0..n {
+        numbers.extend_from_slice(&left[row * D..(row + 1) * D]);
+        numbers.extend_from_slice(&right[row * C..(row + 1) * C]);
+    }
+    let both = x.device().try_tensor_from_vec(numbers, (n, Const::<I>))?;
+    let (input, output) = (x.ghost(), both.ghost());
+    tape.add_backward_op(move |gradients| {
+        // dfdx lends one gradient at a time.
+        let d_both = std::mem::take(&mut **gradients.get_or_alloc_mut(&output)?);
+        let d_x = gradients.get_or_alloc_mut(&input)?;
+        for row in 0..n {
+            let own = d_x[row * D..(row + 1) * D].iter_mut();
+            own.zip(&d_both[row * I..]).for_each(|(sum, d)| *sum += d);
+        }
+        **gradients.get_or_alloc_mut(&output)? = d_both;
+        Ok(())
+    });
+    Ok(both.put_tape(tape))
+}
+
+#[cfg(feature = "cuda")]
+fn beside<const D: usize, const C: usize, const I: usize, T: Tape<Real, Dev>>(
+    x: Points<D, T>,
+    c: Points<C>,
+) -> Result<Points<I, T>> {
+    use dfdx::prelude::{Axis, RealizeTo, TryConcatAlong};
+    let n = x.shape().0;
     let misfit =
         || Error::WrongLength { what: "points with more coordinates", expected: n * I, found: n * (D + C) };
     // Adding constant sizes needs nightly Rust, so they are run-time sizes for the time of the concatenation.

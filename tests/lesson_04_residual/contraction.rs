@@ -1,8 +1,10 @@
 //! Networks that bring points together.
 
+use super::common::laws::parameter_gradients;
 use super::common::stirred;
 use pushforward::Error;
-use pushforward::nn::{Elu, Identity, LipSwish, Relu, Softplus, Tanh};
+use pushforward::dfdx::prelude::{SumTo, Trace};
+use pushforward::nn::{Elu, Identity, LipSwish, Relu, Softplus, Tanh, parameters, set_parameters};
 use pushforward::residual::{Contraction, NonExpansive, lipschitz_bound, local_lipschitz};
 use pushforward::tensor::{Real, Source, rows};
 
@@ -53,13 +55,30 @@ fn the_constant_is_reached() {
     assert!(stretch > 0.97 && stretch <= 0.98 * (1.0 + SLACK), "the bound is at most 1 % above: {stretch}");
 }
 
+/// The gradient goes through the norms of all weights, and not only where the last one is larger than it may be.
+#[test]
+fn the_gradient_of_a_contraction_is_its_central_difference() {
+    for (name, larger) in [("divided", 1.5), ("not divided", 0.1)] {
+        let u = Contraction::<2, 5, 1, Tanh>::new(&Source::new(4), 0.9).unwrap();
+        let mut model = u.clone();
+        let values: Vec<Real> = parameters(&u).unwrap().iter().map(|p| larger * p).collect();
+        set_parameters(&mut model, &values).unwrap();
+        let is_divided = lipschitz_bound(model.network()).unwrap() > 0.9;
+        assert_eq!(is_divided, name == "divided", "the bound of the network decides");
+        let x = Source::new(5).normal::<2>(6).unwrap();
+        parameter_gradients(name, model, |u, gradients| {
+            Ok(u.apply(x.clone().traced(gradients))?.try_square()?.try_sum()?)
+        });
+    }
+}
+
 #[test]
 fn small_weights_are_not_divided() {
     let mut source = Source::new(8);
     let u = Contraction::<2, 4, 0, Tanh>::new(&source, 0.999).unwrap();
     let mut smaller = u.clone();
-    let half: Vec<Real> = pushforward::nn::parameters(&u).unwrap().iter().map(|p| 0.2 * p).collect();
-    pushforward::nn::set_parameters(&mut smaller, &half).unwrap();
+    let half: Vec<Real> = parameters(&u).unwrap().iter().map(|p| 0.2 * p).collect();
+    set_parameters(&mut smaller, &half).unwrap();
     let x = source.normal::<2>(5).unwrap();
     assert_eq!(rows(&smaller.apply(x.clone()).unwrap()), rows(&smaller.network().apply(x).unwrap()));
     assert!(smaller.lipschitz_bound().unwrap() < 0.5);
@@ -76,7 +95,7 @@ fn the_measured_stretch_is_the_largest_singular_value() {
 
 #[test]
 fn a_constant_that_does_not_contract_is_refused() {
-    for c in [0.0, 1.0, -0.5, f64::NAN, f64::INFINITY] {
+    for c in [0.0, 1.0, 0.9999, -0.5, f64::NAN, f64::INFINITY] {
         let refused = Contraction::<2, 4, 0, Tanh>::new(&Source::new(0), c).unwrap_err();
         assert!(matches!(refused, Error::OutOfDomain { .. }), "{c}: {refused}");
     }

@@ -55,10 +55,9 @@ fn roulette_has_no_bias() {
                 let (mean, error) = estimate(turned(c), Estimator { series, probes: 1, noise }, seed);
                 println!("c = {c}, {length:?}, {noise:?}: {mean:.4} ± {error:.4}, truth {truth:.4}");
                 assert!((mean - truth).abs() < 3.0 * error, "{c}, {length:?}, {noise:?}: {mean} is {truth}");
-                assert!(
-                    error < 0.02 * truth.abs(),
-                    "{c}, {length:?}, {noise:?}: a bias of 6 % would be seen"
-                );
+                let (share, seen) = if noise == Noise::Rademacher { (0.0035, 1) } else { (0.01, 3) };
+                let place = format!("{c}, {length:?}, {noise:?}");
+                assert!(error < share * truth.abs(), "{place}: a bias of {seen} % would be seen");
             }
         }
     }
@@ -107,6 +106,20 @@ fn estimates_of_a_network_are_right_at_each_point() {
     }
 }
 
+/// Both layers are at their fixed point 0, where they have the same Jacobian: estimates that shared their random numbers
+/// would have four times the variance of one, and independent ones have twice.
+#[test]
+fn the_estimates_of_the_layers_of_a_stack_are_independent() {
+    let block = || InvertibleResidual { contraction: steep::<2>(0.7) };
+    let estimator = Estimator::roulette(1, Length::Geometric { p: 0.3 });
+    let variance = |log_det: &[f64]| mean_and_error(log_det).1.powi(2) * log_det.len() as f64;
+    let x = || copies([0.0; 2], DRAWS);
+    let one = Estimated { bijection: block(), estimator, seed: 1 }.forward(x()).unwrap().1;
+    let two = Estimated { bijection: (block(), block()), estimator, seed: 1 }.forward(x()).unwrap().1;
+    let ratio = variance(&numbers(&two)) / variance(&numbers(&one));
+    assert!((ratio - 2.0).abs() < 0.3, "{ratio}");
+}
+
 #[test]
 fn the_exact_log_det_is_that_of_the_matrix() {
     for c in [0.5, 0.98, 3.0] {
@@ -137,7 +150,7 @@ fn lengths_have_the_probabilities_that_they_say() {
         (Length::Poisson { rate: 8.0 }, 200),
         (Length::Poisson { rate: 250.0 }, 1000),
     ] {
-        assert_eq!(length.at_least(0), 1.0);
+        assert_eq!(length.at_least(0).unwrap(), 1.0);
         let (mut log_factorial, mut masses) = (0.0, Vec::new());
         for k in 0..longest {
             log_factorial += f64::from(k.max(1)).ln();
@@ -151,7 +164,7 @@ fn lengths_have_the_probabilities_that_they_say() {
         let mut tail = 0.0;
         for k in (0..masses.len()).rev() {
             tail += masses[k];
-            let found = length.at_least(k);
+            let found = length.at_least(k).unwrap();
             let is_far_out = 2 * k > masses.len();
             assert!(is_far_out || (found - tail).abs() < 1e-10 * tail, "{length:?}, {k}: {found}, {tail}");
         }
@@ -185,12 +198,17 @@ fn settings_that_make_no_sense_are_refused() {
         roulette(Length::Geometric { p: 0.0 }),
         roulette(Length::Geometric { p: 1.0 }),
         roulette(Length::Geometric { p: f64::NAN }),
+        roulette(Length::Geometric { p: 1e-19 }),
         roulette(Length::Poisson { rate: 0.0 }),
         roulette(Length::Poisson { rate: f64::INFINITY }),
         roulette(Length::Poisson { rate: f64::NAN }),
+        roulette(Length::Poisson { rate: 1e5 }),
     ] {
         let refused = estimator.log_det(&Linear::new(turned(0.5)), copies([0.1; 3], 2), &mut Source::new(2));
         assert!(matches!(refused, Err(Error::OutOfDomain { .. })), "{estimator:?}");
+        if let Series::Roulette { length, .. } = estimator.series {
+            assert!(matches!(length.at_least(3), Err(Error::OutOfDomain { .. })), "{length:?}");
+        }
     }
     let diverging = Linear::new([[1e30, 0.0], [0.0, 1e30]]);
     let refused = Estimator::truncated(400).log_det(&diverging, copies([0.1; 2], 2), &mut Source::new(2));

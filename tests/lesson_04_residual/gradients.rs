@@ -7,7 +7,9 @@ use pushforward::dfdx::prelude::{
 };
 use pushforward::dfdx::tensor::Merge;
 use pushforward::nn::{Mlp, Tanh, power_series};
-use pushforward::residual::{Contraction, Estimator, Length, Noise, Series, exact_log_det};
+use pushforward::residual::{
+    Contraction, Estimated, Estimator, InvertibleResidual, Length, Noise, Series, exact_log_det,
+};
 use pushforward::tensor::{Dev, PerPoint, Points, Real, Recording, Source};
 
 type Network = Contraction<2, 3, 0, Tanh>;
@@ -47,11 +49,13 @@ fn agrees(name: &str, estimator: Estimator) {
             weighted(&model, estimator.log_det(&model, x, &mut source).unwrap(), &weights)
         })
         .collect();
+    let scale = exact.iter().fold(0.0f64, |scale, g| scale.max(g.abs()));
     // The last bias does not move points relative to each other.
     for (i, exact) in exact.into_iter().enumerate() {
         let (mean, error) = mean_and_error(&runs.iter().map(|run| run[i]).collect::<Vec<_>>());
         let rounding = 500.0 * f64::from(Real::EPSILON);
         println!("{name}, parameter {i}: {mean:.4} ± {error:.4}, exact {exact:.4}");
+        assert!(error <= 0.05 * scale, "{name}, parameter {i}: a bias of 15 % of the largest would be seen");
         assert!(
             (mean - exact).abs() <= 3.0 * error + rounding,
             "{name}, parameter {i}: {mean} ± {error} is {exact}"
@@ -106,6 +110,35 @@ fn one_recorded_product_has_the_gradient_of_the_whole_series() {
     for (i, (short, full)) in short.into_iter().zip(full).enumerate() {
         assert!((short - full).abs() < tolerance * (1.0 + full.abs()), "parameter {i}: {short} is {full}");
     }
+}
+
+/// The tape's own words, up to the number of its operations.
+fn operations(tape: &Recording) -> String {
+    format!("{tape:?}").split(',').next().unwrap().to_string()
+}
+
+#[test]
+fn the_tape_does_not_grow_with_the_number_of_terms() {
+    let model = network();
+    let recorded = |terms: usize| {
+        let x = Source::new(5).normal::<2>(5).unwrap().traced(model.alloc_grads());
+        let (moved, _) = Estimator::truncated(terms).log_det(&model, x, &mut Source::new(6)).unwrap();
+        operations(&moved.split_tape().1)
+    };
+    assert!(recorded(2).contains("num_operations"), "{}", recorded(2));
+    assert_eq!(recorded(2), recorded(40));
+}
+
+/// With one coordinate the estimate has no noise, and the recorded product has the gradient of all terms: see above.
+#[test]
+fn the_gradient_of_an_estimated_inverse_is_its_central_difference() {
+    let block = InvertibleResidual::<1, 6, 0, Tanh>::new(&Source::new(4), 0.8).unwrap();
+    let z = Source::new(5).normal::<1>(4).unwrap();
+    common::laws::parameter_gradients("estimated inverse", stirred(block, 0.7), |block, gradients| {
+        let estimator = Estimator::truncated(6);
+        let estimated = Estimated { bijection: block.clone(), estimator, seed: 1 };
+        common::laws::everything(&estimated, z.clone(), false, gradients)
+    });
 }
 
 /// Without a contraction the exact log |det| is differentiated as well.

@@ -77,6 +77,8 @@ fn a_point_does_not_depend_on_its_batch() {
     assert!(together.steps.iter().max() > together.steps.iter().min(), "some points take longer");
     for (n, point) in rows(&z).into_iter().enumerate() {
         let alone = block.solve(&copies(point, 1)).unwrap();
+        // A residual that is a rounding away from the tolerance may take one step more.
+        assert!(alone.steps[0].abs_diff(together.steps[n]) <= 1, "{}, {}", alone.steps[0], together.steps[n]);
         for (one, many) in rows(&alone.x)[0].iter().zip(rows(&together.x)[n]) {
             let tolerance = 20.0 * TOLERANCE;
             assert!(f64::from((one - many).abs()) < tolerance, "point {n}: {one}, {many}");
@@ -159,6 +161,24 @@ fn a_planar_flow_is_inverted_where_it_is_steep_and_refused_where_it_is_flat() {
                     "u = {u}: {x}, {back}"
                 );
             }
+        }
+    }
+    let shifted = |weight: [Real; 2], direction: Real| {
+        let mut planar = planar(direction);
+        planar.weight.copy_from(&weight);
+        planar
+    };
+    for broken in [
+        shifted([0.0, 0.0], 1.0),
+        shifted([Real::MIN_POSITIVE, 0.0], 1.0),
+        shifted([1.0, 0.0], -1000.0),
+        shifted([Real::NAN, 0.0], 1.0),
+        shifted([1.0, 0.0], Real::INFINITY),
+    ] {
+        let x = copies([0.3, 0.1], 1);
+        for refused in [broken.forward(x.clone()).err(), broken.inverse(x).err()] {
+            let is_clear = matches!(refused, Some(Error::OutOfDomain { .. } | Error::NotFinite { .. }));
+            assert!(is_clear, "{broken:?}: {refused:?}");
         }
     }
     let flat = planar(-40.0).inverse(copies([0.0, 0.0], 1)).unwrap_err();

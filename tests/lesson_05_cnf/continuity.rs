@@ -40,10 +40,10 @@ fn a_density_that_moves_with_its_field_has_no_residual() {
 #[test]
 fn another_field_has_the_residual_that_is_missing() {
     // ∂p/∂t + ∇·(p v) for the field of k′ is (k′ − k) times ∇·(p 2 t x) = p 2 t (2 − |z|²), z = x / scale.
-    let (t, k, other) = (0.6, 0.8, 0.5);
+    let (t, k, other): (f64, f64, f64) = (0.6, 0.8, 0.5);
     let residual = continuity_residual(swollen, &Swelling(other as Real), t as Real, &grid()).unwrap();
     for (x, found) in pushforward::tensor::rows(&grid()).into_iter().zip(residual) {
-        let scale: f64 = (-k * t * t as f64).exp();
+        let scale: f64 = (-k * t * t).exp();
         let square: f64 = x.iter().map(|x| (scale * f64::from(*x)).powi(2)).sum();
         let p = scale * scale * (-0.5 * square).exp() / (2.0 * std::f64::consts::PI);
         let expected = (other - k) * p * 2.0 * t * (2.0 - square);

@@ -8,7 +8,7 @@ use pushforward::cnf::{Divergence, Probes, TraceEstimator, VectorField};
 use pushforward::dfdx::prelude::{
     Axis, MeanTo, SumTo, TensorCollection, TensorFromVec, Trace, TryAdd, TryMul,
 };
-use pushforward::nn::{ConcatSquash, Mlp, Silu, Tanh};
+use pushforward::nn::{ConcatSquash, Elu, Mlp, Silu, Tanh};
 use pushforward::residual::Noise;
 use pushforward::tensor::{Dev, PerPoint, Points, Real, Recording, Source, rows, values};
 use rand::SeedableRng;
@@ -46,6 +46,8 @@ fn the_exact_divergence_is_the_sum_of_the_numeric_derivatives() {
     );
     law::<2>("concatsquash", &squash());
     law::<3>("concatsquash with 3 coordinates", &squash());
+    let elu = ConcatSquash::<2, 1, 8, 2, 1, Elu>::new(&source).unwrap();
+    law::<2>("concatsquash with an activation that has no kernel", &stirred(elu, 0.3));
     law::<4>("a field by hand", &Swelling(0.7));
 }
 

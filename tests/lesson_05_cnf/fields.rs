@@ -18,7 +18,8 @@ pub fn linear(a: [[f64; 2]; 2], c: [f64; 2], b: [f64; 2]) -> Mlp<3, 3, 2, 0, Ide
     field
 }
 
-/// v(t, x) = 2 k t x, written by hand: x(1) = eᵏ x(0), and the density shrinks by eᵏᴰ, more at the end than at the start.
+/// v(t, x) = 2 k t x, written by hand: x(1) = eᵏ x(0), and the density shrinks by eᵏᴰ, more at the end than at the
+/// start.
 pub struct Swelling(pub Real);
 
 impl<const D: usize, T: Tape<Real, Dev>> VectorField<D, T> for Swelling {

@@ -14,7 +14,7 @@ fn the_path_between_the_steps_is_of_the_order_of_the_method() {
         check_order(&method, |steps| {
             let solver = OdeSolver::fixed(method, steps);
             let path = solver.solve_dense(&Each(turn), start.clone(), 0.0, 1.0).unwrap();
-            let times = (0..=97).map(|n| n as Real / 97.0);
+            let times = (0..=997).map(|n| n as Real / 997.0);
             times.map(|t| worst(&path.at(t).unwrap(), &start, |x| turned(t.into(), x))).fold(0.0, f64::max)
         });
     }
@@ -102,11 +102,16 @@ fn observed_steps_follow_each_other_and_carry_the_path() {
         let mut steps = [0; 3];
         let observe = |step: &Step<Points<2>>| {
             let (begin, end) = (rows(&step.at(0.0)?), rows(&step.at(1.0)?));
+            let within = rows(&step.at(0.4)?);
             for (row, point) in step.which().iter().enumerate() {
                 let (t, x) = last[*point];
                 let rounding = 10.0 * Real::EPSILON;
                 assert!((step.start()[row] - t).abs() < rounding && step.size()[row] * to > 0.0);
                 assert!((begin[row][0] - x[0]).abs() < rounding * 4.0, "{:?}, {x:?}", begin[row]);
+                let [x, y] = rows(&start)[*point].map(f64::from);
+                let angle = (x * x + y * y) * f64::from(step.start()[row] + 0.4 * step.size()[row]);
+                let expected = x * angle.cos() - y * angle.sin();
+                assert!((f64::from(within[row][0]) - expected).abs() < 1e-4, "{within:?}, {expected}");
                 last[*point] = (step.start()[row] + step.size()[row], end[row]);
                 steps[*point] += 1;
             }

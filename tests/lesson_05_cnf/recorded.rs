@@ -111,6 +111,9 @@ fn what_cannot_be_recorded_is_an_error() {
         matches!(refused, Error::Unsolved { cause: Obstacle::NotFinite, point: 1, t } if t > 0.2 && t < 2.0),
         "{refused}"
     );
+    let endless = |_, x: Points<1>| Ok((x, Source::new(0).per_point(&[1.0, Real::INFINITY])?));
+    let refused = solve_fixed(&DOPRI5, 3, endless, x.clone(), 0.0, 1.0).map(|_| ());
+    assert!(matches!(refused, Err(Error::Unsolved { cause: Obstacle::NotFinite, point: 1, .. })));
     let short = |t, _: Points<1>| Ok((Source::new(0).normal(1)?, t));
     let refused = solve_fixed(&DOPRI5, 3, short, x.clone(), 0.0, 1.0).map(|_| ());
     assert!(matches!(refused, Err(Error::BatchMismatch { expected: 2, found: 1, .. })));

@@ -3,17 +3,18 @@
 use super::common::laws::{close, parameter_gradients};
 use super::common::stirred;
 use super::fields::{linear, mean_and_error};
-use pushforward::Error;
 use pushforward::change_of_variables::negative_log_likelihood;
 use pushforward::cnf::{
-    Cnf, DOPRI5, OdeSolver, PathCosts, RK4, Regularizer, TraceEstimator, regularized_loss,
+    Cnf, DOPRI5, Divergence, OdeSolver, PathCosts, RK4, Regularizer, TraceEstimator, VectorField,
+    regularized_loss,
 };
 use pushforward::data::{Sample, TwoMoons};
 use pushforward::dfdx::prelude::{AsArray, ZeroGrads};
-use pushforward::nn::{Mlp, Tanh};
+use pushforward::nn::{DualPoints, Mlp, Tanh};
 use pushforward::residual::Noise;
-use pushforward::tensor::{Points, Real, Source, values};
+use pushforward::tensor::{PerPoint, Points, Real, Source, values};
 use pushforward::train::{Progress, Training, train};
+use pushforward::{Error, Result};
 
 fn points(n: usize) -> Points<2> {
     Source::new(1).normal(n).unwrap()
@@ -133,5 +134,28 @@ fn weights_that_are_negative_or_not_finite_are_refused() {
         for found in [ask(bad, 0.0), ask(0.0, bad)] {
             assert!(matches!(found, Some(Error::OutOfDomain { .. })), "{found:?}");
         }
+    }
+}
+
+/// A field that gives back one tangent, whatever it is given.
+struct Forgetful;
+
+impl VectorField<2> for Forgetful {
+    fn velocity(&self, _: PerPoint, x: Points<2>) -> Result<Points<2>> {
+        Ok(x)
+    }
+}
+
+impl Divergence<2> for Forgetful {
+    fn pushforward(&self, _: PerPoint, x: DualPoints<2>) -> Result<DualPoints<2>> {
+        DualPoints::new(x.value().clone(), x.tangents()[..1].to_vec())
+    }
+}
+
+#[test]
+fn a_field_that_loses_a_tangent_is_an_error_with_and_without_penalties() {
+    let cnf = Cnf::new(Forgetful, OdeSolver::fixed(RK4, 2));
+    for found in [cnf.solve(points(3), 1.0, 0.0).err(), cnf.path_costs(points(3)).err()] {
+        assert!(matches!(found, Some(Error::WrongLength { expected: 2, found: 1, .. })), "{found:?}");
     }
 }

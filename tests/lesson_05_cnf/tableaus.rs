@@ -87,6 +87,21 @@ fn error_weights_vanish_to_one_order_less_and_not_to_the_same() {
     }
 }
 
+/// A multiple of the error weights vanishes to the same orders: the scale is that of the papers' second weights b̂.
+#[test]
+fn error_weights_are_the_difference_from_the_second_weights_of_the_papers() {
+    for (method, place, second) in [
+        (BOSH3, 0, 7.0 / 24.0),
+        (BOSH3, 3, 1.0 / 8.0),
+        (DOPRI5, 0, 5179.0 / 57600.0),
+        (DOPRI5, 6, 1.0 / 40.0),
+        (TSIT5, 6, 1.0 / 66.0),
+    ] {
+        let found = method.b[place] - method.error[place];
+        assert!((found - second).abs() < ROUNDING, "{}, weight {place}: {found}", method.name);
+    }
+}
+
 /// The weights between are those of a method for each part θ of the step: Σ bᵢ(θ) φᵢ = θᵖ / γ.
 #[test]
 fn dense_weights_end_at_the_weights_and_are_at_most_one_order_below() {
@@ -119,8 +134,10 @@ fn a_table_whose_lists_do_not_fit_is_refused() {
         Tableau { a: &[&[], &[], &[0.0, 0.5], &[0.0, 0.0, 1.0]], ..RK4 },
         Tableau { c: &[0.0, 0.5], ..RK4 },
         Tableau { dense: &[&[1.0]], ..RK4 },
+        Tableau { dense: &[&[], &[], &[], &[]], ..RK4 },
         Tableau { error: &[1.0], ..RK4 },
         Tableau { b: &[], ..RK4 },
+        Tableau { order: 0, ..RK4 },
     ];
     let x = Source::new(0).normal::<2>(3).unwrap();
     for table in bad {
@@ -129,7 +146,10 @@ fn a_table_whose_lists_do_not_fit_is_refused() {
         let recorded = solve_fixed(&table, 3, field, x.clone(), 0.0, 1.0).err();
         for refused in [solved, recorded] {
             assert!(
-                matches!(refused, Some(Error::WrongLength { .. } | Error::Empty { .. })),
+                matches!(
+                    refused,
+                    Some(Error::WrongLength { .. } | Error::Empty { .. } | Error::OutOfDomain { .. })
+                ),
                 "{table:?}: {refused:?}"
             );
         }

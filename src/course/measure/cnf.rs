@@ -1,6 +1,6 @@
-//! Continuous flows with the exact divergence: the log-likelihood of 1000 points under a network whose parameters every
-//! program can compute, and training through eight steps of a solver. As in the program beside which they are timed, the
-//! data are at t = 0 and the noise at t = 1.
+//! Continuous flows with the exact divergence: the log-likelihood of 1000 points under a network whose parameters
+//! every program can compute, and training through eight steps of a solver. As in the program beside which they are
+//! timed, the data are at t = 0 and the noise at t = 1.
 
 use super::sampling::{fixed_network, initial_points};
 use super::training::median_rate;

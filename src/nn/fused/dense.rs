@@ -3,7 +3,7 @@
 //! Where a batch has T tangents, a tile of its rows holds (1 + T) times as many rows: first the values, then those of each
 //! tangent. The products do not tell them apart.
 
-use super::kernel::{activate, add, add_multiplied, add_rows, multiply, transpose};
+use super::kernel::{activate, add, add_rows, move_along, move_back, multiply, transpose};
 use super::product::{Matrix, add_product, product};
 use super::split::Split;
 use crate::nn::Kernel;
@@ -79,15 +79,10 @@ impl Dense {
         let mut slopes = room(is_curved && (differentiate || moves));
         let mut curvatures = room(is_curved && differentiate && moves);
         activate(self.kernel, z, &mut slopes, &mut curvatures);
-        let mut bends = Vec::new();
+        let mut bends = Vec::with_capacity(if is_curved && differentiate { tangents.len() } else { 0 });
         if is_curved {
             for tangent in tangents.chunks_exact_mut(values.max(1)) {
-                if differentiate {
-                    bends.extend_from_slice(&curvatures);
-                    let start = bends.len() - values;
-                    multiply(&mut bends[start..], tangent);
-                }
-                multiply(tangent, &slopes);
+                move_along(tangent, &slopes, &curvatures, &mut bends);
             }
         }
         Between { y, slopes, bends }
@@ -103,8 +98,7 @@ impl Dense {
             multiply(value, slopes);
             let bends = bends.chunks_exact(values.max(1));
             for (tangent, bends) in tangents.chunks_exact_mut(values.max(1)).zip(bends) {
-                add_multiplied(value, tangent, bends);
-                multiply(tangent, slopes);
+                move_back(value, tangent, slopes, bends);
             }
         }
         add_rows(&mut sums.bias, value);

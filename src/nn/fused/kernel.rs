@@ -105,6 +105,38 @@ pub(super) fn add_multiplied(sum: &mut [f32], a: &[f32], b: &[f32]) {
     );
 }
 
+/// ẏ = f′ ż in the place of ż; f″ ż is added to the list of bends, unless there are no f″. One pass.
+pub(super) fn move_along(tangent: &mut [f32], slopes: &[f32], curvatures: &[f32], bends: &mut Vec<f32>) {
+    if curvatures.is_empty() {
+        return multiply(tangent, slopes);
+    }
+    simd(
+        #[inline(always)]
+        || {
+            bends.extend(tangent.iter_mut().zip(slopes).zip(curvatures).map(
+                |((tangent, slope), curvature)| {
+                    let bend = *tangent * curvature;
+                    *tangent *= slope;
+                    bend
+                },
+            ));
+        },
+    );
+}
+
+/// dz += dẏ f″ ż, and dż = dẏ f′ in the place of dẏ. One pass.
+pub(super) fn move_back(value: &mut [f32], tangent: &mut [f32], slopes: &[f32], bends: &[f32]) {
+    simd(
+        #[inline(always)]
+        || {
+            for (((value, tangent), slope), bend) in value.iter_mut().zip(tangent).zip(slopes).zip(bends) {
+                *value += *tangent * bend;
+                *tangent *= slope;
+            }
+        },
+    );
+}
+
 /// sum ← sum + terms.
 pub(super) fn add(sum: &mut [f32], terms: &[f32]) {
     simd(

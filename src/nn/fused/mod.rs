@@ -24,11 +24,15 @@ use crate::Result;
 use crate::tensor::{Dev, Points, Real};
 use dfdx::nn::modules::Linear;
 use dfdx::prelude::Tape;
+#[cfg(not(any(feature = "f64", feature = "cuda")))]
+pub(super) use gated::gated;
 
 #[cfg(not(any(feature = "f64", feature = "cuda")))]
 mod dense;
 #[cfg(not(any(feature = "f64", feature = "cuda")))]
 mod functions;
+#[cfg(not(any(feature = "f64", feature = "cuda")))]
+mod gated;
 #[cfg(not(any(feature = "f64", feature = "cuda")))]
 mod kernel;
 #[cfg(not(any(feature = "f64", feature = "cuda")))]

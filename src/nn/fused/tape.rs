@@ -21,7 +21,8 @@ pub(super) struct Layers<const I: usize, const O: usize, T> {
 }
 
 /// Lends the gradient of one tensor.
-type Borrow = Box<dyn Fn(&mut Gradients) -> std::result::Result<&mut Vec<Real>, <Dev as HasErr>::Err>>;
+pub(super) type Borrow =
+    Box<dyn Fn(&mut Gradients) -> std::result::Result<&mut Vec<Real>, <Dev as HasErr>::Err>>;
 
 impl<const I: usize, const O: usize, T: Tape<Real, Dev>> Layers<I, O, T> {
     /// One layer.
@@ -116,13 +117,13 @@ impl<const I: usize, const O: usize, T: Tape<Real, Dev>> Layers<I, O, T> {
     }
 }
 
-fn borrow<S: Shape>(tensor: &Tensor<S, Real, Dev>) -> Borrow {
+pub(super) fn borrow<S: Shape>(tensor: &Tensor<S, Real, Dev>) -> Borrow {
     let ghost = tensor.ghost();
     Box::new(move |gradients| Ok(&mut **gradients.get_or_alloc_mut(&ghost)?))
 }
 
 /// The numbers of a tensor that lie in memory without gaps, in one copy: `tensor::entries` walks through an index for each.
-fn copied<S: Shape>(tensor: &Tensor<S, Real, Dev>) -> Vec<Real> {
+pub(super) fn copied<S: Shape>(tensor: &Tensor<S, Real, Dev>) -> Vec<Real> {
     let mut numbers = vec![0.0; tensor.shape().num_elements()];
     tensor.copy_into(&mut numbers);
     numbers
