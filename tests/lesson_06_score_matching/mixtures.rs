@@ -23,6 +23,11 @@ pub fn mixture<const D: usize, const K: usize>(
     mixture
 }
 
+/// Two modes apart, of different weights.
+pub fn two() -> GaussianMixture<2, 2> {
+    mixture([0.3, 0.7], [[-1.5, 1.0], [1.0, -0.5]], [0.3, 0.5])
+}
+
 /// Three Gaussians of different weights, whose mean is 0.
 pub fn three() -> GaussianMixture<2, 3> {
     mixture([0.2, 0.3, 0.5], [[-1.0, 0.5], [1.4, -0.4], [-0.44, 0.04]], [0.5, 0.7, 0.4])
