@@ -71,7 +71,7 @@ fn times_for_the_likelihood_are_in_range_for_equations_of_all_strengths() {
             assert!(times.iter().all(|t| (0.0..=sde.end() as Real).contains(t)), "{sde:?}");
             let (least, most) =
                 times.iter().fold((1.0, 0.0), |(least, most): (Real, Real), t| (least.min(*t), most.max(*t)));
-            assert!(least < 0.1 && most > 0.99, "{sde:?}: from {least} to {most}");
+            assert!(least < 0.1 && most > 0.9, "{sde:?}: from {least} to {most}");
         }
     }
 }
@@ -110,7 +110,7 @@ fn importance_sampling_leaves_the_mean_of_the_likelihoods_loss_and_takes_varianc
         assert!((even.0 - sampled.0).abs() < 3.0 * error, "{sde:?}: {even:?} and {sampled:?}");
         match sde {
             Sde::VarianceExploding { .. } => close("the same times", 1.0, sampled.1 / even.1, 0.15),
-            _ => assert!(sampled.1 < 0.3 * even.1, "{sde:?}: errors {} and {}", sampled.1, even.1),
+            _ => assert!(sampled.1 < 0.5 * even.1, "{sde:?}: errors {} and {}", sampled.1, even.1),
         }
     }
 }

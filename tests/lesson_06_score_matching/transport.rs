@@ -1,6 +1,6 @@
 //! The distance of Wasserstein between two sets of points, exactly, and what it says of samplers.
 
-use super::mixtures::{SDES, two};
+use super::mixtures::{SDES, three};
 use pushforward::cnf::{DOPRI5, OdeSolver};
 use pushforward::data::Sample;
 use pushforward::score_matching::{
@@ -96,7 +96,7 @@ const PAIRS: usize = 99;
 
 /// Points at the last time, drawn from the data and their noise.
 fn true_sample(sde: &Sde, source: &mut Source) -> Points<2> {
-    let data = two().sample(POINTS, source).unwrap();
+    let data = three().sample(POINTS, source).unwrap();
     let t = source.per_point(&vec![sde.end() as Real; POINTS]).unwrap();
     let noise = source.normal(POINTS).unwrap();
     sde.diffuse(data, t, noise).unwrap().x_t
@@ -114,7 +114,7 @@ fn sampling_floor(sde: &Sde) -> f64 {
 #[test]
 fn the_reverse_equation_and_the_probability_flow_give_the_same_density() {
     for sde in SDES {
-        let flow = ProbabilityFlow { score: NoisyMixture::new(&two(), sde).unwrap(), sde };
+        let flow = ProbabilityFlow { score: NoisyMixture::new(&three(), sde).unwrap(), sde };
         let reverse = |steps, seed| {
             let mut source = Source::new(seed);
             let levels = NoiseLevels::even(&sde, steps, sde.end()).unwrap();
@@ -125,10 +125,10 @@ fn the_reverse_equation_and_the_probability_flow_give_the_same_density() {
         let solver = OdeSolver::adaptive(DOPRI5, 1e-4);
         let of_flow = flow.sample(POINTS, sde.end() as Real, solver, &mut Source::new(21)).unwrap();
         let found = wasserstein_2(&reverse(1000, 22), &of_flow);
-        let coarse = wasserstein_2(&reverse(8, 22), &of_flow);
+        let coarse = wasserstein_2(&reverse(5, 22), &of_flow);
         let floor = sampling_floor(&sde);
-        println!("{sde:?}: W₂ = {found:.4}, by 8 steps {coarse:.4}; 95 % of true pairs are below {floor:.4}");
+        println!("{sde:?}: W₂ = {found:.4}, by 5 steps {coarse:.4}; 95 % of true pairs are below {floor:.4}");
         assert!(found < floor, "{sde:?}: {found}, of true samples {floor}");
-        assert!(coarse > floor, "{sde:?}: the distance cannot tell 8 steps from the truth: {coarse}");
+        assert!(coarse > floor, "{sde:?}: the distance cannot tell 5 steps from the truth: {coarse}");
     }
 }
