@@ -79,7 +79,9 @@ impl Sde {
     /// σ(t): the standard deviation of the noise.
     pub fn sigma(&self, t: f64) -> f64 {
         match self {
-            Self::VarianceExploding { sigma_min, sigma_max } => sigma_min.powf(t) * sigma_max.powf(1.0 - t),
+            Self::VarianceExploding { sigma_min, sigma_max } => {
+                sigma_min * (sigma_max / sigma_min).powf(1.0 - t)
+            }
             Self::VariancePreserving { .. } => (-(-self.beta_integral(t)).exp_m1()).sqrt(),
             Self::SubVariancePreserving { .. } => -(-self.beta_integral(t)).exp_m1(),
         }
