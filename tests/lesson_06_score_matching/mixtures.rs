@@ -133,7 +133,7 @@ fn the_score_of_a_noisy_mixture_is_the_gradient_of_its_log_density_and_its_tange
                     points.iter_mut().for_each(|x| x[axis] += by);
                     source.points(&points).unwrap()
                 };
-                let unit = source.points(&vec![if axis == 0 { [1.0, 0.0] } else { [0.0, 1.0] }; 10]).unwrap();
+                let unit = source.points(&[if axis == 0 { [1.0, 0.0] } else { [0.0, 1.0] }; 10]).unwrap();
                 let dual = DualPoints::new(shifted(0.0), vec![unit]).unwrap();
                 let (s, tangents, _) = noisy.score_tangents(times(t, 10), dual).unwrap().into_parts();
                 let [above, below] =
