@@ -22,5 +22,9 @@ mod reverse;
 mod sdes;
 #[path = "lesson_06_score_matching/steps.rs"]
 mod steps;
+#[path = "lesson_06_score_matching/times.rs"]
+mod times;
 #[path = "lesson_06_score_matching/training.rs"]
 mod training;
+#[path = "lesson_06_score_matching/transport.rs"]
+mod transport;

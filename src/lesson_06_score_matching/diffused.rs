@@ -1,7 +1,7 @@
 //! Denoising score matching at all times at once.
 
 use super::{Score, Sde, at_times, check_times, scale};
-use crate::tensor::{Gradients, Loss, PerPoint, Points, Recording, check_finite, check_same_batch};
+use crate::tensor::{Gradients, Loss, PerPoint, Points, Real, Recording, check_finite, check_same_batch};
 use crate::{Error, Result};
 use dfdx::prelude::{HasShape, MeanTo, Trace, TryAdd, TryMul};
 
@@ -26,6 +26,9 @@ pub enum Weighting {
     /// λ = g², which bounds the negative log-likelihood from above, up to a constant (Song et al. 2021, arXiv:2101.09258,
     /// theorem 1). It is infinite where σ = 0, and large near it.
     Likelihood,
+    /// λ = σ² E g² / σ²: the mean of [`Likelihood`](Self::Likelihood) over even times, with less variance, where the times are
+    /// those of [`Sde::draw_likelihood_times`] (the same paper).
+    SampledLikelihood,
 }
 
 /// The mean over points of ½ λ(t) |s(t, x_t) + ε / σ(t)|², denoising score matching at the times of the sample (Song and
@@ -75,9 +78,10 @@ pub fn noise_conditional_loss<const D: usize>(
     check_finite("the noise", &noise)?;
     check_same_batch("a noise for each point", n, noise.shape().0)?;
     let sigma = at_times(&t, |t| sde.sigma(t))?;
-    let ratio = match weighting {
-        Weighting::Variance => None,
-        Weighting::Likelihood => Some(likelihood_ratio(sde, &t)?),
+    let (ratio, factor) = match weighting {
+        Weighting::Variance => (None, 1.0),
+        Weighting::Likelihood => (Some(likelihood_ratio(sde, &t)?), 1.0),
+        Weighting::SampledLikelihood => (None, sde.likelihood_scale()),
     };
     let s = score.score(t, x_t.traced(gradients))?;
     check_same_batch("the score of each point", n, s.shape().0)?;
@@ -87,7 +91,7 @@ pub fn noise_conditional_loss<const D: usize>(
     }
     // D times the mean over points and coordinates is the mean over points of the sum over coordinates.
     let mean: Loss = error.try_square()?.try_mean()?;
-    Ok(mean.try_mul(0.5 * D as crate::tensor::Real)?)
+    Ok(mean.try_mul((0.5 * factor * D as f64) as Real)?)
 }
 
 /// g / σ: by it the error σ s + ε becomes the one that counts for the likelihood.

@@ -17,7 +17,8 @@
 //! - Objectives for a map s(x): [`explicit_score_matching`], [`implicit_score_matching`], [`sliced_score_matching`],
 //!   [`denoising_score_matching`].
 //! - Scores in time: [`Score`], [`ScoreTangents`]; networks that read (x, t), alone or [`Scaled`] by 1/σ(t); the exact
-//!   score of a [`NoisyMixture`]. They are trained by [`noise_conditional_loss`].
+//!   score of a [`NoisyMixture`]. They are trained by [`noise_conditional_loss`], at times that are even or drawn for the
+//!   likelihood.
 //! - [`Sde`]: variance exploding, variance preserving and sub-variance preserving. [`NoiseLevels`]: some of its times,
 //!   or the steps of DDPM.
 //! - Sampling: [`Langevin`], [`AnnealedLangevin`], the [`ReverseSampler`] with its steps (Euler-Maruyama, reverse
@@ -34,6 +35,7 @@ mod probability_flow;
 mod reverse;
 mod sde;
 mod steps;
+mod times;
 
 pub use diffused::{Diffused, Weighting, noise_conditional_loss};
 pub use langevin::{AnnealedLangevin, Langevin};
@@ -55,7 +57,8 @@ use dfdx::prelude::{BroadcastTo, HasShape, NoneTape, Tape, TensorFromVec, TryMul
 
 /// A score s(t, x) ≈ ∇ log p_t(x) at each time t and point x.
 ///
-/// A network with one more input than outputs is one: it reads (x, t), see [`Scaled`].
+/// A network with one more input than outputs is one: it reads (x, t). So is one whose layers read t on the side
+/// ([`ConcatSquash`](crate::nn::ConcatSquash)). Both are better [`Scaled`].
 pub trait Score<const D: usize, T: Tape<Real, Dev> = NoneTape> {
     /// s(t, x), shape (N, D), for times of shape (N,) and points of shape (N, D).
     ///

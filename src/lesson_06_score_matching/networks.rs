@@ -1,7 +1,8 @@
 //! Networks that are scores.
 
 use super::{Score, ScoreTangents, Sde, at_times, check_times, scale};
-use crate::nn::{Activation, DualPoints, Mlp, Pushforward};
+use crate::lesson_05_cnf::{Divergence, VectorField};
+use crate::nn::{Activation, ConcatSquash, DualPoints, Mlp, Pushforward};
 use crate::tensor::{Dev, PerPoint, Points, Real, append, values};
 use crate::{Error, Result};
 use dfdx::prelude::{
@@ -29,6 +30,28 @@ where
 {
     fn score_tangents(&self, t: PerPoint, x: DualPoints<D, T>) -> Result<DualPoints<D, T>> {
         Pushforward::pushforward(self, x.append::<I>(t)?)
+    }
+}
+
+/// A network of lesson 05 whose layers are scaled and shifted by t.
+impl<const H: usize, const D: usize, const L: usize, A, T> Score<D, T> for ConcatSquash<D, 1, H, D, L, A>
+where
+    A: Activation,
+    T: Tape<Real, Dev>,
+{
+    fn score(&self, t: PerPoint, x: Points<D, T>) -> Result<Points<D, T>> {
+        self.velocity(t, x)
+    }
+}
+
+impl<const H: usize, const D: usize, const L: usize, A, T> ScoreTangents<D, T>
+    for ConcatSquash<D, 1, H, D, L, A>
+where
+    A: Activation,
+    T: Tape<Real, Dev>,
+{
+    fn score_tangents(&self, t: PerPoint, x: DualPoints<D, T>) -> Result<DualPoints<D, T>> {
+        Divergence::pushforward(self, t, x)
     }
 }
 

@@ -79,7 +79,9 @@ impl Sde {
     /// σ(t): the standard deviation of the noise.
     pub fn sigma(&self, t: f64) -> f64 {
         match self {
-            Self::VarianceExploding { sigma_min, sigma_max } => sigma_min.powf(t) * sigma_max.powf(1.0 - t),
+            Self::VarianceExploding { sigma_min, sigma_max } => {
+                sigma_min * (sigma_max / sigma_min).powf(1.0 - t)
+            }
             Self::VariancePreserving { .. } => (-(-self.beta_integral(t)).exp_m1()).sqrt(),
             Self::SubVariancePreserving { .. } => -(-self.beta_integral(t)).exp_m1(),
         }
@@ -142,13 +144,6 @@ impl Sde {
         Ok(log_p.try_add(-(D as f64 * std.ln()) as Real)?)
     }
 
-    /// n times for training, drawn from the uniform density on [0, end], see [`Sde::end`].
-    ///
-    /// Errors: [`Error::Empty`] for n = 0.
-    pub fn draw_times(&self, n: usize, source: &mut Source) -> Result<PerPoint> {
-        Ok(source.uniform(n)?.try_mul(self.end() as Real)?)
-    }
-
     /// x_t = α(t) x₁ + σ(t) ε, with the t and ε that are given.
     ///
     /// Errors: [`Error::BatchMismatch`] if the batches differ; [`Error::Empty`]; [`Error::NotFinite`] for x₁ or ε;
@@ -199,13 +194,25 @@ impl Sde {
     }
 
     /// B at s = 1 − t.
-    fn beta_integral(&self, t: f64) -> f64 {
+    pub(super) fn beta_integral(&self, t: f64) -> f64 {
         match self {
             Self::VarianceExploding { .. } => 0.0,
             Self::VariancePreserving { beta_min, beta_max }
             | Self::SubVariancePreserving { beta_min, beta_max } => {
                 let s = 1.0 - t;
                 s * beta_min + 0.5 * s * s * (beta_max - beta_min)
+            }
+        }
+    }
+
+    /// The t at which B has this value: the root of s β_min + ½ s² (β_max − β_min) = B, written without a difference.
+    pub(super) fn time_of_beta_integral(&self, integral: f64) -> f64 {
+        match self {
+            Self::VarianceExploding { .. } => 1.0,
+            Self::VariancePreserving { beta_min, beta_max }
+            | Self::SubVariancePreserving { beta_min, beta_max } => {
+                let root = (beta_min * beta_min + 2.0 * (beta_max - beta_min) * integral).sqrt();
+                1.0 - 2.0 * integral / (beta_min + root)
             }
         }
     }

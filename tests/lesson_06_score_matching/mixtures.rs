@@ -23,6 +23,11 @@ pub fn mixture<const D: usize, const K: usize>(
     mixture
 }
 
+/// Two modes apart, of different weights.
+pub fn two() -> GaussianMixture<2, 2> {
+    mixture([0.3, 0.7], [[-1.5, 1.0], [1.0, -0.5]], [0.3, 0.5])
+}
+
 /// Three Gaussians of different weights, whose mean is 0.
 pub fn three() -> GaussianMixture<2, 3> {
     mixture([0.2, 0.3, 0.5], [[-1.0, 0.5], [1.4, -0.4], [-0.44, 0.04]], [0.5, 0.7, 0.4])
@@ -128,7 +133,7 @@ fn the_score_of_a_noisy_mixture_is_the_gradient_of_its_log_density_and_its_tange
                     points.iter_mut().for_each(|x| x[axis] += by);
                     source.points(&points).unwrap()
                 };
-                let unit = source.points(&vec![if axis == 0 { [1.0, 0.0] } else { [0.0, 1.0] }; 10]).unwrap();
+                let unit = source.points(&[if axis == 0 { [1.0, 0.0] } else { [0.0, 1.0] }; 10]).unwrap();
                 let dual = DualPoints::new(shifted(0.0), vec![unit]).unwrap();
                 let (s, tangents, _) = noisy.score_tangents(times(t, 10), dual).unwrap().into_parts();
                 let [above, below] =

@@ -90,7 +90,7 @@ const CLAIMS: [Claim; 5] = [
         loss: |s, block, gradients| implicit_score_matching(s, block.x.clone(), gradients).unwrap(),
         explicit: on_data,
         constant: of_score,
-        sharp: 0.02,
+        sharp: 0.06,
     },
     Claim {
         name: "sliced",
@@ -99,7 +99,7 @@ const CLAIMS: [Claim; 5] = [
         },
         explicit: on_data,
         constant: of_score,
-        sharp: 0.03,
+        sharp: 0.06,
     },
     Claim {
         name: "sliced with less variance",
@@ -109,7 +109,7 @@ const CLAIMS: [Claim; 5] = [
         },
         explicit: on_data,
         constant: of_score,
-        sharp: 0.03,
+        sharp: 0.06,
     },
     Claim {
         name: "sliced by signs",
@@ -119,7 +119,7 @@ const CLAIMS: [Claim; 5] = [
         },
         explicit: on_data,
         constant: of_score,
-        sharp: 0.02,
+        sharp: 0.06,
     },
     Claim {
         name: "denoising",
@@ -130,7 +130,7 @@ const CLAIMS: [Claim; 5] = [
         constant: |block| {
             half_square(&block.noise) / f64::from(SIGMA).powi(2) - half_square(&block.noisy_score)
         },
-        sharp: 0.02,
+        sharp: 0.06,
     },
 ];
 

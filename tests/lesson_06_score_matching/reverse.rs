@@ -1,23 +1,18 @@
 //! Samples of the reverse equations, with the exact score.
 
-use super::mixtures::{SDES, has_moments, mean_and_error, mixture, three, true_moments};
-use pushforward::change_of_variables::GaussianMixture;
+use super::common::laws::{ROUNDING, close};
+use super::mixtures::{SDES, has_moments, mean_and_error, mixture, three, true_moments, two};
 use pushforward::cnf::{DOPRI5, OdeSolver};
 use pushforward::score_matching::{
     AncestralVariance, Corrector, NoiseLevels, NoisyMixture, ProbabilityFlow, ReverseSampler, ReverseStep,
-    Sde,
+    Score, Sde,
 };
-use pushforward::tensor::{Points, Real, Source, rows};
+use pushforward::tensor::{PerPoint, Points, Real, Source, rows, values};
 
 const POINTS: usize = 5000;
 
-/// Two modes apart, of different weights.
-fn apart() -> GaussianMixture<2, 2> {
-    mixture([0.3, 0.7], [[-1.5, 1.0], [1.0, -0.5]], [0.3, 0.5])
-}
-
 fn sample(sde: Sde, step: ReverseStep, steps: usize, corrector: Option<Corrector>, seed: u64) -> Points<2> {
-    let score = NoisyMixture::new(&apart(), sde).unwrap();
+    let score = NoisyMixture::new(&two(), sde).unwrap();
     let mut source = Source::new(seed);
     let levels = NoiseLevels::even(&sde, steps, sde.end()).unwrap();
     let sampler = ReverseSampler { levels, step, corrector };
@@ -27,7 +22,7 @@ fn sample(sde: Sde, step: ReverseStep, steps: usize, corrector: Option<Corrector
 #[test]
 fn every_random_step_gives_the_density_at_the_end() {
     for sde in SDES {
-        let expected = true_moments(&apart(), &sde, sde.end());
+        let expected = true_moments(&two(), &sde, sde.end());
         for step in [
             ReverseStep::EulerMaruyama(sde),
             ReverseStep::ReverseDiffusion,
@@ -45,18 +40,18 @@ fn every_random_step_gives_the_density_at_the_end() {
 #[test]
 fn the_probability_flow_gives_the_same_density_without_any_noise_on_the_way() {
     for sde in SDES {
-        let flow = ProbabilityFlow { score: NoisyMixture::new(&apart(), sde).unwrap(), sde };
+        let flow = ProbabilityFlow { score: NoisyMixture::new(&two(), sde).unwrap(), sde };
         let solver = OdeSolver::adaptive(DOPRI5, 1e-4);
         let x = flow.sample(POINTS, sde.end() as Real, solver, &mut Source::new(8)).unwrap();
-        has_moments(&format!("flow of {sde:?}"), &x, true_moments(&apart(), &sde, sde.end()), 3.0, 0.01);
+        has_moments(&format!("flow of {sde:?}"), &x, true_moments(&two(), &sde, sde.end()), 3.0, 0.01);
         let ddim = sample(sde, ReverseStep::Ddim { eta: 0.0 }, 200, None, 8);
-        has_moments(&format!("ddim of {sde:?}"), &ddim, true_moments(&apart(), &sde, sde.end()), 3.0, 0.02);
+        has_moments(&format!("ddim of {sde:?}"), &ddim, true_moments(&two(), &sde, sde.end()), 3.0, 0.02);
     }
 }
 
 /// How far the second moments of all coordinates are off, together.
 fn spread_error(x: &Points<2>, sde: &Sde) -> f64 {
-    let expected = true_moments(&apart(), sde, sde.end());
+    let expected = true_moments(&two(), sde, sde.end());
     let squares: Vec<f64> =
         rows(x).into_iter().map(|[x, y]| f64::from(x).powi(2) + f64::from(y).powi(2)).collect();
     (mean_and_error(&squares).0 - expected[2] - expected[3]).abs()
@@ -108,4 +103,54 @@ fn ancestral_steps_of_any_length_are_exact_for_the_data_that_they_are_made_for()
     has_moments("a point by the variance given the data", &x, expected, 3.0, 0.0);
     let (x, expected) = run(1.0, 0.0, AncestralVariance::Posterior);
     assert!((super::mixtures::moments(&x)[2].0 - expected[2]).abs() > 0.1, "the other way about it is not");
+}
+
+/// A score that is (3t, 4t) everywhere.
+struct Slope;
+
+impl Score<2> for Slope {
+    fn score(&self, t: PerPoint, _: Points<2>) -> pushforward::Result<Points<2>> {
+        let slopes: Vec<[Real; 2]> = values(&t).into_iter().map(|t| [3.0 * t, 4.0 * t]).collect();
+        Source::new(0).points(&slopes)
+    }
+}
+
+#[test]
+fn a_correction_is_as_long_as_the_paper_says() {
+    // Weak enough for a = 0.6, so that every factor counts.
+    let sde = Sde::VariancePreserving { beta_min: 0.1, beta_max: 2.0 };
+    let levels = NoiseLevels::even(&sde, 1, 0.9).unwrap();
+    let (from, to) = (levels.levels()[0], levels.levels()[1]);
+    let run = |corrector| {
+        let mut source = Source::new(3);
+        let start = source.points(&[[0.1, 0.2], [0.3, -0.4], [0.0, 0.0]]).unwrap();
+        let sampler =
+            ReverseSampler { levels: levels.clone(), step: ReverseStep::Ddim { eta: 0.0 }, corrector };
+        rows(&sampler.run(&Slope, start, &mut source).unwrap())
+    };
+    let before = run(None);
+    let after = run(Some(Corrector { signal_to_noise: 0.5, steps: 1 }));
+    // The step of DDIM takes no random numbers, so these are those of the correction.
+    let z = rows(&Source::new(3).normal::<2>(3).unwrap());
+    let length = |z: &[Real; 2]| f64::from(z[0]).hypot(z[1].into());
+    let noise = z.iter().map(length).sum::<f64>() / 3.0;
+    let size = 2.0 * (from.alpha / to.alpha).powi(2) * (0.5 * noise / 4.5).powi(2);
+    for n in 0..3 {
+        for (i, s) in [2.7, 3.6].into_iter().enumerate() {
+            let expected = f64::from(before[n][i]) + size * s + (2.0 * size).sqrt() * f64::from(z[n][i]);
+            close("x", expected, after[n][i].into(), ROUNDING);
+        }
+    }
+}
+
+#[test]
+fn at_a_level_without_noise_nothing_is_corrected() {
+    let sde = Sde::VARIANCE_PRESERVING;
+    let run = |corrector| {
+        let mut source = Source::new(3);
+        let (levels, start) = (NoiseLevels::even(&sde, 1, 1.0).unwrap(), source.normal(4).unwrap());
+        let sampler = ReverseSampler { levels, step: ReverseStep::ReverseDiffusion, corrector };
+        rows(&sampler.run(&Slope, start, &mut source).unwrap())
+    };
+    assert_eq!(run(Some(Corrector { signal_to_noise: 0.5, steps: 3 })), run(None));
 }

@@ -112,10 +112,10 @@ fn diffused_points_are_alpha_times_the_data_and_sigma_times_the_noise() {
         let sample = sde
             .diffuse(x_1.clone(), source.per_point(&t.map(|t| t as Real)).unwrap(), noise.clone())
             .unwrap();
-        for n in 0..3 {
+        for (n, t) in t.into_iter().enumerate() {
             for i in 0..2 {
                 let [x_1, noise] = [&x_1, &noise].map(|x| f64::from(rows(x)[n][i]));
-                let expected = sde.alpha(t[n]) * x_1 + sde.sigma(t[n]) * noise;
+                let expected = sde.alpha(t) * x_1 + sde.sigma(t) * noise;
                 close("x_t", expected, rows(&sample.x_t)[n][i].into(), ROUNDING);
             }
         }

@@ -146,3 +146,26 @@ fn geometric_levels_have_one_ratio() {
     assert_eq!(ends.map(|level| level.t), [0.0, 1.0]);
     assert_eq!(ends.map(|level| level.sigma), [10.0, 0.01]);
 }
+
+#[test]
+fn fewer_levels_keep_the_first_and_the_last() {
+    let levels = NoiseLevels::even(&Sde::VARIANCE_PRESERVING, 10, 1.0).unwrap().every(4).unwrap();
+    let times: Vec<f64> = levels.levels().iter().map(|level| level.t).collect();
+    assert_eq!(times, [0.0, 0.4, 0.8, 1.0]);
+}
+
+#[test]
+fn steps_of_euler_and_maruyama_are_those_of_the_reverse_equation_at_the_time_they_begin_at() {
+    for sde in SDES {
+        for (from, to) in pairs(&NoiseLevels::even(&sde, 7, sde.end()).unwrap()) {
+            let (h, g) = (to.t - from.t, sde.diffusion(from.t));
+            // Backwards in s by h: x − (f x − g² s) h + g √h z.
+            let expected = [1.0 - h * sde.drift(from.t), h * g.powi(2), g * h.sqrt()];
+            same(
+                "Euler-Maruyama",
+                expected,
+                ReverseStep::EulerMaruyama(sde).coefficients(&from, &to).unwrap(),
+            );
+        }
+    }
+}
