@@ -9,6 +9,7 @@
 //! | 03 Autoregressive flows | [`autoregressive`] |
 //! | 04 Residual flows | [`residual`] |
 //! | 05 Continuous normalizing flows | [`cnf`] |
+//! | 06 Score matching | [`score_matching`] |
 //! | 07 Flow matching | [`flow_matching`] |
 //!
 //! Below the lessons lies the floor, which knows nothing of them: [`tensor`], [`nn`], [`data`], [`mod@train`] and
@@ -47,6 +48,7 @@ pub mod lesson_02_coupling;
 pub mod lesson_03_autoregressive;
 pub mod lesson_04_residual;
 pub mod lesson_05_cnf;
+pub mod lesson_06_score_matching;
 pub mod lesson_07_flow_matching;
 pub mod nn;
 pub mod tensor;
@@ -59,6 +61,7 @@ pub use lesson_02_coupling as coupling;
 pub use lesson_03_autoregressive as autoregressive;
 pub use lesson_04_residual as residual;
 pub use lesson_05_cnf as cnf;
+pub use lesson_06_score_matching as score_matching;
 pub use lesson_07_flow_matching as flow_matching;
 pub use rand;
 pub use rand_distr;

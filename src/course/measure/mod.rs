@@ -6,6 +6,7 @@ mod coupling;
 mod likelihood;
 mod residual;
 mod sampling;
+mod score;
 mod training;
 
 use super::problem::Problem;
@@ -42,9 +43,16 @@ struct Case {
 
 /// All cases, family by family.
 fn cases() -> impl Iterator<Item = &'static Case> {
-    [training::CASES, sampling::CASES, coupling::CASES, autoregressive::CASES, residual::CASES, cnf::CASES]
-        .into_iter()
-        .flatten()
+    let families = [
+        training::CASES,
+        sampling::CASES,
+        coupling::CASES,
+        autoregressive::CASES,
+        residual::CASES,
+        cnf::CASES,
+        score::CASES,
+    ];
+    families.into_iter().flatten()
 }
 
 /// Runs the cases that begin with one of the given words.

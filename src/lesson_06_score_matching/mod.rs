@@ -1,0 +1,125 @@
+//! Lesson 06: score matching and diffusion.
+//!
+//! The score of a density is ∇ log p(x). It is learned without the density's constant, by one of four objectives that
+//! have the same minimum: explicit, implicit, sliced and denoising. Where there are no data there is nothing to learn
+//! from, so noise is added, at many levels, and one network learns the scores of all. Noise is then turned into data by
+//! Langevin dynamics from level to level, by a stochastic differential equation, or by an ordinary one, which is a
+//! continuous normalizing flow of lesson 05.
+//!
+//! # Time
+//!
+//! As everywhere in this course, t = 0 is noise and t = 1 is data. The papers' diffusion time runs the other way, from
+//! data to noise: here it is called s = 1 − t, and it occurs only in formulas. Every function takes t. A point at time t
+//! is x_t = α(t) x₁ + σ(t) ε with data x₁ and noise ε ~ N(0, I); its density is p_t.
+//!
+//! # What is where
+//!
+//! - Objectives for a map s(x): [`explicit_score_matching`], [`implicit_score_matching`], [`sliced_score_matching`],
+//!   [`denoising_score_matching`].
+//! - Scores in time: [`Score`], [`ScoreTangents`]; networks that read (x, t), alone or [`Scaled`] by 1/σ(t); the exact
+//!   score of a [`NoisyMixture`]. They are trained by [`noise_conditional_loss`], at times that are even or drawn for the
+//!   likelihood.
+//! - [`Sde`]: variance exploding, variance preserving and sub-variance preserving. [`NoiseLevels`]: some of its times,
+//!   or the steps of DDPM.
+//! - Sampling: [`Langevin`], [`AnnealedLangevin`], the [`ReverseSampler`] with its steps (Euler-Maruyama, reverse
+//!   diffusion, ancestral, DDPM, DDIM) and its [`Corrector`], and the [`ProbabilityFlow`], which has a likelihood.
+
+mod conversions;
+mod diffused;
+mod langevin;
+mod levels;
+mod mixture;
+mod networks;
+mod objectives;
+mod probability_flow;
+mod reverse;
+mod sde;
+mod steps;
+mod times;
+
+pub use diffused::{Diffused, Weighting, noise_conditional_loss};
+pub use langevin::{AnnealedLangevin, Langevin};
+pub use levels::{Level, NoiseLevels};
+pub use mixture::NoisyMixture;
+pub use networks::{AtTimes, Scaled};
+pub use objectives::{
+    Slices, denoising_score_matching, explicit_score_matching, implicit_score_matching, sliced_score_matching,
+};
+pub use probability_flow::ProbabilityFlow;
+pub use reverse::{Corrector, ReverseSampler};
+pub use sde::Sde;
+pub use steps::{AncestralVariance, Coefficients, ReverseStep};
+
+use crate::nn::DualPoints;
+use crate::tensor::{Dev, PerPoint, Points, Real, check_same_batch, check_some, values};
+use crate::{Error, Result};
+use dfdx::prelude::{BroadcastTo, HasShape, NoneTape, Tape, TensorFromVec, TryMul};
+
+/// A score s(t, x) ≈ ∇ log p_t(x) at each time t and point x.
+///
+/// A network with one more input than outputs is one: it reads (x, t). So is one whose layers read t on the side
+/// ([`ConcatSquash`](crate::nn::ConcatSquash)). Both are better [`Scaled`].
+pub trait Score<const D: usize, T: Tape<Real, Dev> = NoneTape> {
+    /// s(t, x), shape (N, D), for times of shape (N,) and points of shape (N, D).
+    ///
+    /// Errors: [`Error::BatchMismatch`] if there is not one time per point.
+    fn score(&self, t: PerPoint, x: Points<D, T>) -> Result<Points<D, T>>;
+}
+
+/// A score that carries tangents along, so that its divergence can be computed, and trained on.
+pub trait ScoreTangents<const D: usize, T: Tape<Real, Dev> = NoneTape>: Score<D, T> {
+    /// s(t, x), and J ẋ for every tangent ẋ at x, with J = ∂s/∂x.
+    ///
+    /// Errors: [`Error::BatchMismatch`] if there is not one time per point.
+    fn score_tangents(&self, t: PerPoint, x: DualPoints<D, T>) -> Result<DualPoints<D, T>>;
+}
+
+/// A number for each time t, computed in f64.
+fn at_times(t: &PerPoint, f: impl Fn(f64) -> f64) -> Result<PerPoint> {
+    let numbers = values(t).into_iter().map(|t| f(t.into()) as Real).collect();
+    Ok(t.device().try_tensor_from_vec(numbers, (t.shape().0,))?)
+}
+
+/// cₙ xₙ for each point.
+fn scale<const D: usize, T: Tape<Real, Dev>>(x: Points<D, T>, c: PerPoint) -> Result<Points<D, T>> {
+    check_same_batch("a factor for each point", x.shape().0, c.shape().0)?;
+    let c: Points<D> = c.try_broadcast_like(x.shape())?;
+    Ok(x.try_mul(c)?)
+}
+
+/// An error unless there is one time in [0, 1] for each of n points, and at least one point.
+fn check_times(n: usize, t: &PerPoint) -> Result<()> {
+    check_some("the batch of points", n)?;
+    check_same_batch("a time for each point", n, t.shape().0)?;
+    values(t).into_iter().try_for_each(|t| check_time(t.into()))
+}
+
+/// An error unless the time is in [0, 1].
+fn check_time(t: f64) -> Result<()> {
+    if (0.0..=1.0).contains(&t) {
+        return Ok(());
+    }
+    Err(Error::OutOfDomain { what: "the time t", expected: "between 0 and 1", found: t })
+}
+
+/// An error unless the number is positive and finite.
+fn check_positive(what: &'static str, found: f64) -> Result<()> {
+    if found > 0.0 && found.is_finite() {
+        return Ok(());
+    }
+    Err(Error::OutOfDomain { what, expected: "a positive number", found })
+}
+
+/// An error unless there is at least one step.
+fn check_steps(steps: usize) -> Result<()> {
+    if steps > 0 {
+        return Ok(());
+    }
+    Err(Error::OutOfDomain { what: "the number of steps", expected: "at least 1", found: 0.0 })
+}
+
+/// t for each of the points.
+fn same_time<const D: usize, T>(x: &Points<D, T>, t: Real) -> Result<PerPoint> {
+    let n = x.shape().0;
+    Ok(x.device().try_tensor_from_vec(vec![t; n], (n,))?)
+}
