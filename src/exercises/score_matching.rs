@@ -295,12 +295,13 @@ struct Walk {
 /// assert!(verdict.is_solved(), "{verdict}");
 /// ```
 pub fn annealed(answer: impl Fn(Noisy, &[f64], f64, usize, f64, &dyn Fn() -> f64) -> f64) -> Verdict {
-    let sigmas = [4.0, 2.0, 0.5];
-    for (epsilon, steps, x) in [(0.01, 1, 3.0), (0.02, 3, -5.0)] {
-        let walk = watch(&answer, &sigmas, epsilon, steps, x);
+    let cases: [(&[f64], f64, usize, f64); 2] =
+        [(&[4.0, 2.0, 0.5], 0.01, 1, 3.0), (&[5.0, 2.2, 0.9, 0.3], 0.02, 3, -5.0)];
+    for (sigmas, epsilon, steps, x) in cases {
+        let walk = watch(&answer, sigmas, epsilon, steps, x);
         let way = |size: fn(f64) -> f64, pull: f64, kick: fn(f64) -> f64| {
-            let size = |sigma: f64| epsilon * size(sigma / sigmas[2]);
-            langevin(&sigmas, size, [steps as f64, x, pull], kick)
+            let size = |sigma: f64| epsilon * size(sigma / sigmas[sigmas.len() - 1]);
+            langevin(sigmas, size, [steps as f64, x, pull], kick)
         };
         let right = way(|ratio| ratio * ratio, 0.5, f64::sqrt);
         let count = sigmas.len() * steps;

@@ -2,10 +2,8 @@
 
 use super::networks::inverse_sigma;
 use super::{Sde, at_times, check_times, scale};
-#[cfg(doc)]
-use crate::Error;
-use crate::Result;
-use crate::tensor::{PerPoint, Points, check_same_batch};
+use crate::tensor::{PerPoint, Points, check_finite, check_same_batch, values};
+use crate::{Error, Result};
 use dfdx::prelude::{HasShape, TryAdd, TrySub};
 
 /// Since x_t = α x₁ + σ ε, and the score is −E ε / σ given x_t, each of score s, noise ε and data x₁ gives the others.
@@ -32,7 +30,7 @@ impl Sde {
     /// ε = −σ s.
     ///
     /// Errors: [`Error::OutOfDomain`] for a time outside of [0, 1] and parameters out of their range;
-    /// [`Error::BatchMismatch`]; [`Error::Empty`].
+    /// [`Error::BatchMismatch`]; [`Error::Empty`]; [`Error::NotFinite`] for a coordinate.
     pub fn noise_from_score<const D: usize>(&self, t: &PerPoint, score: Points<D>) -> Result<Points<D>> {
         self.check_at(t, &[&score])?;
         scale(score, at_times(t, |t| -self.sigma(t))?)
@@ -48,7 +46,7 @@ impl Sde {
 
     /// x₁ = (x_t + σ² s) / α, Tweedie's formula: the mean of the data that may have led to x_t.
     ///
-    /// Errors: those of [`Sde::noise_from_score`].
+    /// Errors: those of [`Sde::data_from_noise`].
     pub fn data_from_score<const D: usize>(
         &self,
         t: &PerPoint,
@@ -61,7 +59,7 @@ impl Sde {
 
     /// x₁ = (x_t − σ ε) / α.
     ///
-    /// Errors: those of [`Sde::noise_from_score`].
+    /// Errors: those of [`Sde::noise_from_score`], and [`Error::OutOfDomain`] where nothing is left of the data, α = 0.
     pub fn data_from_noise<const D: usize>(
         &self,
         t: &PerPoint,
@@ -70,7 +68,12 @@ impl Sde {
     ) -> Result<Points<D>> {
         self.check_at(t, &[&x_t, &noise])?;
         let clean = x_t.try_sub(scale(noise, at_times(t, |t| self.sigma(t))?)?)?;
-        scale(clean, at_times(t, |t| self.alpha(t).recip())?)
+        let factors = at_times(t, |t| self.alpha(t).recip())?;
+        if let Some(n) = values(&factors).iter().position(|factor| !factor.is_finite()) {
+            let (what, expected) = ("the time t of data that are divided by alpha", "where alpha is above 0");
+            return Err(Error::OutOfDomain { what, expected, found: values(t)[n].into() });
+        }
+        scale(clean, factors)
     }
 
     /// ε = (x_t − α x₁) / σ.
@@ -107,6 +110,7 @@ impl Sde {
             let n = points.shape().0;
             check_same_batch("a time for each point", t.shape().0, n)?;
             check_times(n, t)?;
+            check_finite("the points", points)?;
         }
         Ok(())
     }

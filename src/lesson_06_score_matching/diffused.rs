@@ -20,13 +20,14 @@ pub struct Diffused<const D: usize> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Weighting {
     /// λ = σ², which makes the errors of all levels of one size (Song and Ermon 2019, arXiv:1907.05600, section 4.2): the
-    /// loss is ½ |σ s + ε|². With s = −ε_θ / σ it is the simple loss of DDPM (Ho et al. 2020, arXiv:2006.11239).
+    /// loss is ½ |σ s + ε|². With s = −ε_θ / σ it is half of DDPM's simple loss (Ho et al. 2020,
+    /// arXiv:2006.11239), in continuous time.
     #[default]
     Variance,
     /// λ = g², which bounds the negative log-likelihood from above, up to a constant (Song et al. 2021, arXiv:2101.09258,
     /// theorem 1). It is infinite where σ = 0, and large near it.
     Likelihood,
-    /// λ = σ² E g² / σ²: the mean of [`Likelihood`](Self::Likelihood) over even times, with less variance, where the times are
+    /// λ = σ² E[g² / σ²]: the mean of [`Likelihood`](Self::Likelihood) over even times, with less variance, where the times are
     /// those of [`Sde::draw_likelihood_times`] (the same paper).
     SampledLikelihood,
 }

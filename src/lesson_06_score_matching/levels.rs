@@ -59,7 +59,7 @@ impl NoiseLevels {
             let t = end * part;
             Level { t, alpha: sde.alpha(t), sigma: sde.sigma(t) }
         };
-        Ok(Self(repeat(steps + 1, level)?))
+        Ok(Self(repeat(steps.saturating_add(1), level)?))
     }
 
     /// The levels of DDPM: α² is the product of the first i of 1 − βⱼ, and σ² = 1 − α², for i = T, …, 0 at t = 1 − i / T,
@@ -76,7 +76,7 @@ impl NoiseLevels {
         }
         let mut i = 0;
         let mut log_alpha_squared = 0.0;
-        let mut levels = repeat(steps + 1, || {
+        let mut levels = repeat(steps.saturating_add(1), || {
             if i > 0 {
                 let part = (i - 1) as f64 / (steps - 1).max(1) as f64;
                 log_alpha_squared += (-(beta_first + part * (beta_last - beta_first))).ln_1p();

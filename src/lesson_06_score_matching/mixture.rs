@@ -1,7 +1,7 @@
 //! Scores that are known exactly.
 #![allow(clippy::useless_conversion, reason = "with the feature `f64` a Real is an f64")]
 
-use super::{Score, ScoreTangents, Sde, check_time, check_times};
+use super::{Score, ScoreTangents, Sde, check_positive, check_time, check_times};
 use crate::Result;
 use crate::lesson_01_change_of_variables::GaussianMixture;
 use crate::nn::DualPoints;
@@ -54,10 +54,12 @@ impl<const D: usize, const K: usize> NoisyMixture<D, K> {
         }
         let (logits, means, log_std) = (numbers(logits), numbers(means), numbers(log_std));
         let total = log_sum_exp(&logits);
+        let std: [f64; K] = from_fn(|k| log_std[k].exp());
+        std.iter().try_for_each(|std| check_positive("a standard deviation of the mixture", *std))?;
         Ok(Self {
             log_weights: from_fn(|k| logits[k] - total),
             means: from_fn(|k| from_fn(|i| means[k * D + i])),
-            std: from_fn(|k| log_std[k].exp()),
+            std,
             sde,
         })
     }

@@ -1,7 +1,8 @@
 //! Lesson 06: score matching and diffusion.
 //!
-//! The score of a density is ∇ log p(x). It is learned without the density's constant, by one of four objectives that
-//! have the same minimum: explicit, implicit, sliced and denoising. Where there are no data there is nothing to learn
+//! The score of a density is ∇ log p(x). It is learned without the density's constant, by one of four objectives:
+//! explicit, implicit and sliced, whose minimum is the score, and denoising, whose minimum is the score of the data with
+//! noise. Where there are no data there is nothing to learn
 //! from, so noise is added, at many levels, and one network learns the scores of all. Noise is then turned into data by
 //! Langevin dynamics from level to level, by a stochastic differential equation, or by an ordinary one, which is a
 //! continuous normalizing flow of lesson 05.

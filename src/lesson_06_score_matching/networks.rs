@@ -81,7 +81,7 @@ impl<N> Scaled<N> {
 
 /// 1 / σ(t), or an error where σ is 0.
 pub(super) fn inverse_sigma(sde: &Sde, t: &PerPoint) -> Result<PerPoint> {
-    if let Some(t) = values(t).into_iter().find(|t| sde.sigma(f64::from(*t)) as Real == 0.0) {
+    if let Some(t) = values(t).into_iter().find(|t| !(sde.sigma(f64::from(*t)).recip() as Real).is_finite()) {
         return Err(Error::OutOfDomain {
             what: "the time t of a score that is divided by sigma",
             expected: "where sigma is above 0, below 1",

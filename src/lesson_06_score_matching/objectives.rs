@@ -1,4 +1,4 @@
-//! Four objectives with one minimum, for a map s(x) that is to be a score.
+//! Four objectives for a map s(x) that is to be a score, with one minimum over points of one density.
 //!
 //! J is ∂s/∂x. It is computed by forward mode, of operations on the tape, so that reverse mode gives the gradients of the
 //! whole.
@@ -127,6 +127,7 @@ pub fn denoising_score_matching<const D: usize>(
     gradients: Gradients,
 ) -> Result<Loss> {
     super::check_positive("sigma", sigma.into())?;
+    super::check_positive("1 / sigma", sigma.recip().into())?;
     check_finite("x", &x)?;
     check_same_batch("a noise for each point", x.shape().0, noise.shape().0)?;
     check_finite("the noise", &noise)?;

@@ -41,8 +41,8 @@ pub struct ReverseSampler {
 /// Langevin steps at one level, x ← x + ε s + √(2ε) z with ε = 2 a² (r |z| / |s|)² (Song et al. 2021, arXiv:2011.13456,
 /// appendix G: predictor-corrector sampling).
 ///
-/// |z| and |s| are means over the batch, so a point depends on the points beside it. a = α / α′ of the step before, and 1
-/// where variance explodes. It does nothing at a level without noise.
+/// |z| and |s| are means over the batch, so a point depends on the points beside it. a = α / α′ of the step before (the
+/// paper takes the next one's), and 1 where variance explodes. It does nothing at a level without noise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Corrector {
     /// r: how much of a step is signal, in relation to its noise.

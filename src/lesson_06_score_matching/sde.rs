@@ -66,7 +66,7 @@ impl Sde {
     /// β from 0.1 to 20 (Song et al. 2021, arXiv:2011.13456, appendix C).
     pub const SUB_VARIANCE_PRESERVING: Self = Self::SubVariancePreserving { beta_min: 0.1, beta_max: 20.0 };
 
-    /// α(t): what is left of the data.
+    /// α(t) for t in [0, 1]: what is left of the data.
     pub fn alpha(&self, t: f64) -> f64 {
         match self {
             Self::VarianceExploding { .. } => 1.0,
@@ -76,7 +76,7 @@ impl Sde {
         }
     }
 
-    /// σ(t): the standard deviation of the noise.
+    /// σ(t) for t in [0, 1]: the standard deviation of the noise.
     pub fn sigma(&self, t: f64) -> f64 {
         match self {
             Self::VarianceExploding { sigma_min, sigma_max } => {
@@ -87,7 +87,7 @@ impl Sde {
         }
     }
 
-    /// f at s = 1 − t: the drift is f x.
+    /// f at s = 1 − t for t in [0, 1]: the drift is f x.
     pub fn drift(&self, t: f64) -> f64 {
         match self {
             Self::VarianceExploding { .. } => 0.0,
@@ -95,7 +95,7 @@ impl Sde {
         }
     }
 
-    /// g at s = 1 − t: how strong the noise is that comes in.
+    /// g at s = 1 − t for t in [0, 1]: how strong the noise is that comes in.
     pub fn diffusion(&self, t: f64) -> f64 {
         match self {
             Self::VarianceExploding { sigma_min, sigma_max } => {
@@ -139,6 +139,7 @@ impl Sde {
     /// Errors: [`Error::Empty`]; [`Error::OutOfDomain`] for parameters out of their range.
     pub fn prior_log_prob<const D: usize, T: Tape<Real, Dev>>(&self, z: Points<D, T>) -> Result<PerPoint<T>> {
         self.check()?;
+        check_finite("z", &z)?;
         let std = self.prior_std();
         let log_p = StandardNormal.log_prob(z.try_mul(std.recip() as Real)?)?;
         Ok(log_p.try_add(-(D as f64 * std.ln()) as Real)?)
@@ -169,6 +170,8 @@ impl Sde {
         match *self {
             Self::VarianceExploding { sigma_min, sigma_max } => {
                 check_positive("sigma_min", sigma_min)?;
+                check_positive("sigma_max / sigma_min", sigma_max / sigma_min)?;
+                check_positive("sigma_max", (sigma_max as Real).into())?;
                 above("sigma_max", "above sigma_min", sigma_min, sigma_max)
             }
             Self::VariancePreserving { beta_min, beta_max }

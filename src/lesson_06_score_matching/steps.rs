@@ -63,12 +63,18 @@ pub struct Coefficients {
 impl ReverseStep {
     /// p, q and r of the step.
     ///
-    /// Errors: [`Error::OutOfDomain`] for a first level without noise, an η outside of [0, 1], and parameters of an
-    /// equation out of their range.
+    /// Errors: [`Error::OutOfDomain`] for a first level without noise, a level without data, an η outside of [0, 1], no time
+    /// between the levels and parameters of an equation out of their range.
     pub fn coefficients(&self, from: &Level, to: &Level) -> Result<Coefficients> {
         if !(from.sigma > 0.0 && from.sigma.is_finite()) {
             let (what, expected) = ("sigma of the level that a step begins at", "a positive number");
             return Err(Error::OutOfDomain { what, expected, found: from.sigma });
+        }
+        super::check_positive("alpha of the level that a step begins at", from.alpha)?;
+        super::check_positive("alpha of the level that a step leads to", to.alpha)?;
+        if !(to.sigma >= 0.0 && to.sigma.is_finite()) {
+            let (what, expected) = ("sigma of the level that a step leads to", "a finite number from 0");
+            return Err(Error::OutOfDomain { what, expected, found: to.sigma });
         }
         let a = from.alpha / to.alpha;
         // Rounding may leave less than nothing between levels that are close to each other.
@@ -78,6 +84,7 @@ impl ReverseStep {
         Ok(match *self {
             Self::EulerMaruyama(sde) => {
                 sde.check()?;
+                super::check_positive("the time between two levels", to.t - from.t)?;
                 let (h, g) = (to.t - from.t, sde.diffusion(from.t));
                 Coefficients { point: 1.0 - sde.drift(from.t) * h, score: g * g * h, noise: g * h.sqrt() }
             }

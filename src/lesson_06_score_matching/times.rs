@@ -51,7 +51,7 @@ impl Sde {
         source.per_point(&times)
     }
 
-    /// Z / end = E g² / σ² over even times: what makes the mean of [`Weighting::SampledLikelihood`] that of
+    /// Z / end = E[g² / σ²] over even times: what makes the mean of [`Weighting::SampledLikelihood`] that of
     /// [`Weighting::Likelihood`].
     pub(super) fn likelihood_scale(&self) -> f64 {
         let end = self.end();

@@ -137,6 +137,16 @@ fn the_annealing_check_rejects_steps_of_one_length_noise_of_another_and_levels_i
     rejected(&annealed(walk(|ratio| ratio, 0.5, f64::sqrt)), "is squared");
     rejected(&annealed(walk(square, 1.0, f64::sqrt)), "too narrow modes");
     rejected(&annealed(walk(square, 0.5, |step| step)), "root of the step");
+    // It is right for σ = 4, 2, 0.5, where 1 / 0.5² is 4, too.
+    let by_the_first =
+        |s: Noisy, sigmas: &[f64], epsilon: f64, steps: usize, x: f64, draw: &dyn Fn() -> f64| {
+            let every = sigmas.iter().flat_map(|sigma| std::iter::repeat_n(*sigma, steps));
+            every.fold(x, |x, sigma| {
+                let step = epsilon * sigmas[0] * sigma * sigma;
+                x + 0.5 * step * s(sigma, x) + step.sqrt() * draw()
+            })
+        };
+    rejected(&annealed(by_the_first), "expected");
     let backwards = |s: Noisy, sigmas: &[f64], epsilon: f64, steps: usize, x: f64, draw: &dyn Fn() -> f64| {
         let last = sigmas[sigmas.len() - 1];
         let every = sigmas.iter().rev().flat_map(|sigma| std::iter::repeat_n(*sigma, steps));

@@ -44,17 +44,18 @@ fn annealed_langevin_finds_the_weights_that_plain_langevin_misses() {
     assert!((heavy(&annealed) - 0.8).abs() < 3.0 * error, "{}", heavy(&annealed));
 }
 
-/// For N(0, 1), x′ = (1 − ε/2) x + √ε z: the variance is 1 / (1 − ε/4) in the end.
+/// For N(0, v), x′ = (1 − ε/2v) x + √ε z: the variance is v / (1 − ε/4v) in the end. With the noise of t = 0.5, v = 1.25.
 #[test]
 fn a_large_step_makes_the_points_spread_by_as_much_as_the_theory_says() {
-    let one = mixture([1.0], [[0.0]], [1.0]);
-    let score = NoisyMixture::new(&one, Sde::VARIANCE_PRESERVING).unwrap();
+    let one = mixture([1.0], [[0.0]], [0.5]);
+    let sde = Sde::VarianceExploding { sigma_min: 0.5, sigma_max: 2.0 };
+    let score = NoisyMixture::new(&one, sde).unwrap();
     let mut source = Source::new(2);
     let start = source.points(&vec![[3.0]; 20_000]).unwrap();
-    let x = Langevin { step: 0.8, steps: 40 }.run(&score, 1.0, start, &mut source).unwrap();
+    let x = Langevin { step: 1.0, steps: 40 }.run(&score, 0.5, start, &mut source).unwrap();
     let squares: Vec<f64> = rows(&x).into_iter().map(|[x]| f64::from(x).powi(2)).collect();
     let (variance, error) = mean_and_error(&squares);
-    assert!((variance - 1.25).abs() < 3.0 * error, "{variance} ± {error}");
+    assert!((variance - 1.5625).abs() < 3.0 * error, "{variance} ± {error}");
 }
 
 #[test]

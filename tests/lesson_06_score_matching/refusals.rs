@@ -209,3 +209,64 @@ fn a_score_that_forgets_a_point_is_found_out() {
     let flow = ProbabilityFlow { score: Forgets, sde };
     mismatch(pushforward::cnf::VectorField::velocity(&flow, times(0.5, 2), points(2)));
 }
+
+#[test]
+fn more_steps_than_there_is_memory_for_are_refused() {
+    let sde = Sde::VARIANCE_PRESERVING;
+    for steps in [usize::MAX, usize::MAX - 1, 1 << 60] {
+        out_of_domain(NoiseLevels::even(&sde, steps, 1.0));
+        out_of_domain(NoiseLevels::ddpm(steps, 1e-4, 0.02));
+    }
+}
+
+#[test]
+fn conversions_refuse_what_is_not_finite_and_what_nothing_is_left_of() {
+    let sde = Sde::VARIANCE_PRESERVING;
+    let t = times(0.5, 2);
+    not_finite(sde.noise_from_score(&t, not_a_point()));
+    not_finite(sde.score_from_noise(&t, not_a_point()));
+    not_finite(sde.data_from_score(&t, not_a_point(), points(2)));
+    not_finite(sde.score_from_data(&t, points(2), not_a_point()));
+    not_finite(sde.prior_log_prob(not_a_point()));
+    // exp(−B / 2) is too small a number for f64.
+    let strong = Sde::VariancePreserving { beta_min: 0.1, beta_max: 1e4 };
+    out_of_domain(strong.data_from_score(&times(0.0, 2), points(2), points(2)));
+    out_of_domain(strong.data_from_noise(&times(0.0, 2), points(2), points(2)));
+}
+
+#[test]
+fn noise_that_is_too_small_to_divide_by_is_refused() {
+    let tiny = if size_of::<Real>() == 4 { 1e-40 } else { 1e-310 };
+    let sde = Sde::VarianceExploding { sigma_min: tiny, sigma_max: 100.0 * tiny };
+    out_of_domain(sde.score_from_noise(&times(1.0, 2), points(2)));
+    let s = Mlp::<2, 4, 2, 0, Tanh>::new(&Source::new(0)).unwrap();
+    let refused = denoising_score_matching(&s, points(2), points(2), tiny as Real, s.alloc_grads());
+    out_of_domain(refused.map(|_| ()));
+    out_of_domain(Sde::VarianceExploding { sigma_min: 1e-200, sigma_max: 1e200 }.check());
+    if size_of::<Real>() == 4 {
+        out_of_domain(Sde::VarianceExploding { sigma_min: 1.0, sigma_max: 1e39 }.check());
+    }
+}
+
+#[test]
+fn a_gaussian_without_width_is_refused() {
+    use pushforward::dfdx::prelude::TensorFrom;
+    let mut mixture = three();
+    mixture.log_std = Source::new(0).device().tensor([0.0, -1000.0, 0.0]);
+    out_of_domain(NoisyMixture::new(&mixture, Sde::VARIANCE_PRESERVING));
+}
+
+#[test]
+fn a_step_to_more_noise_or_without_data_is_refused() {
+    let level = |t: f64, alpha: f64, sigma: f64| Level { t, alpha, sigma };
+    let here = level(0.5, 0.5, 0.5);
+    let sde = Sde::VARIANCE_PRESERVING;
+    out_of_domain(ReverseStep::EulerMaruyama(sde).coefficients(&here, &level(0.4, 0.4, 0.6)));
+    for bad in
+        [level(0.6, 0.0, 0.4), level(0.6, f64::NAN, 0.4), level(0.6, 0.6, f64::NAN), level(0.6, 0.6, -0.1)]
+    {
+        out_of_domain(ReverseStep::ReverseDiffusion.coefficients(&here, &bad));
+        out_of_domain(ReverseStep::Ddim { eta: 0.0 }.coefficients(&here, &bad));
+    }
+    out_of_domain(ReverseStep::ReverseDiffusion.coefficients(&level(0.1, 0.0, 1.0), &here));
+}

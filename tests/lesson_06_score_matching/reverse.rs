@@ -116,7 +116,7 @@ impl Score<2> for Slope {
 }
 
 #[test]
-fn a_correction_is_as_long_as_the_paper_says() {
+fn a_correction_is_as_long_as_the_formula_says() {
     // Weak enough for a = 0.6, so that every factor counts.
     let sde = Sde::VariancePreserving { beta_min: 0.1, beta_max: 2.0 };
     let levels = NoiseLevels::even(&sde, 1, 0.9).unwrap();
