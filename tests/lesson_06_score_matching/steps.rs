@@ -146,3 +146,10 @@ fn geometric_levels_have_one_ratio() {
     assert_eq!(ends.map(|level| level.t), [0.0, 1.0]);
     assert_eq!(ends.map(|level| level.sigma), [10.0, 0.01]);
 }
+
+#[test]
+fn fewer_levels_keep_the_first_and_the_last() {
+    let levels = NoiseLevels::even(&Sde::VARIANCE_PRESERVING, 10, 1.0).unwrap().every(4).unwrap();
+    let times: Vec<f64> = levels.levels().iter().map(|level| level.t).collect();
+    assert_eq!(times, [0.0, 0.4, 0.8, 1.0]);
+}

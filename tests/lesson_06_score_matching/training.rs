@@ -89,6 +89,15 @@ fn a_scaled_network_is_the_network_divided_by_sigma() {
     for (plain, scaled) in plain.as_flattened().iter().zip(scaled.as_flattened()) {
         close("s", f64::from(*plain) / sigma, (*scaled).into(), 10.0 * ROUNDING);
     }
+    let moved = |score: &dyn ScoreTangents<2>| {
+        let dual = DualPoints::new(x.clone(), vec![x.clone()]).unwrap();
+        let (_, tangents, _) = score.score_tangents(times(0.8, 4), dual).unwrap().into_parts();
+        rows(&tangents[0])
+    };
+    let (plain, scaled) = (moved(&network()), moved(&Scaled { network: network(), sde }));
+    for (plain, scaled) in plain.as_flattened().iter().zip(scaled.as_flattened()) {
+        close("J x", f64::from(*plain) / sigma, (*scaled).into(), 10.0 * ROUNDING);
+    }
     let preserving = Scaled { network: network(), sde: Sde::VARIANCE_PRESERVING };
     let found = preserving.score(times(1.0, 4), x);
     assert!(matches!(found, Err(Error::OutOfDomain { found: 1.0, .. })), "there is no 1/σ: {found:?}");
