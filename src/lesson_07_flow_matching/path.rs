@@ -109,8 +109,8 @@ impl ProbabilityPath {
                 PathCoefficients::of_variance((t, 1.0), ((1.0 - t) * (1.0 + t)).sqrt(), -t)
             }
             Self::Cosine => {
-                let angle = FRAC_PI_2 * (1.0 - t);
-                let (sigma, alpha) = angle.sin_cos();
+                // Both by the sine, which is exactly 0 at 0: the cosine of a rounded π/2 is not.
+                let (alpha, sigma) = ((FRAC_PI_2 * t).sin(), (FRAC_PI_2 * (1.0 - t)).sin());
                 PathCoefficients::new((alpha, FRAC_PI_2 * sigma), (sigma, -FRAC_PI_2 * alpha))
             }
             Self::Polynomial { degree } => {

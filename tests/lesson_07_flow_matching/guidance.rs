@@ -19,9 +19,8 @@ fn field() -> OneHot<Net, 4> {
 fn a_class_is_told_as_a_one_among_zeros_after_the_time() {
     let (x, field) = (pairs(3).0, field());
     let found = field.velocity(times(0.3, 3), x.clone(), &[Some(0), None, Some(2)]).unwrap();
-    let context: Points<4> = Source::new(0)
-        .points(&[[0.3, 1.0, 0.0, 0.0], [0.3, 0.0, 0.0, 0.0], [0.3, 0.0, 0.0, 1.0]])
-        .unwrap();
+    let context: Points<4> =
+        Source::new(0).points(&[[0.3, 1.0, 0.0, 0.0], [0.3, 0.0, 0.0, 0.0], [0.3, 0.0, 0.0, 1.0]]).unwrap();
     let expected = field.0.apply(join::<2, 4, 6, _>(x, context).unwrap()).unwrap();
     assert_eq!(rows(&found), rows(&expected));
 }

@@ -78,7 +78,12 @@ fn velocity_score_and_mean_of_the_data_are_conversions_of_each_other() {
             let found = path.convert(Prediction::Velocity, what, &t, x.clone(), velocity.clone()).unwrap();
             for (found, expected) in rows(&found).into_iter().zip(rows(&expected)) {
                 for i in 0..2 {
-                    close(&format!("{path:?}, {what:?}"), expected[i].into(), found[i].into(), 1e3 * ROUNDING);
+                    close(
+                        &format!("{path:?}, {what:?}"),
+                        expected[i].into(),
+                        found[i].into(),
+                        1e3 * ROUNDING,
+                    );
                 }
             }
         }
@@ -126,7 +131,8 @@ fn the_flow_of_a_marginal_velocity_has_the_density_of_the_data() {
         ProbabilityPath::Cosine,
         ProbabilityPath::Polynomial { degree: 2.0 },
     ] {
-        let flow = Cnf::new(NoisyMixture::new(&three(), path).unwrap(), OdeSolver::adaptive(DOPRI5, tolerance));
+        let flow =
+            Cnf::new(NoisyMixture::new(&three(), path).unwrap(), OdeSolver::adaptive(DOPRI5, tolerance));
         let found: pushforward::tensor::PerPoint = flow.log_prob(x.clone()).unwrap();
         for (found, expected) in values(&found).into_iter().zip(&expected) {
             let error = f64::from((found - expected).abs());
@@ -159,13 +165,20 @@ fn the_flow_to_points_ends_at_the_points() {
         for x in rows(&end) {
             let distance = |at: &[Real; 2]| (x[0] - at[0]).hypot(x[1] - at[1]);
             let places = rows(&data);
-            let nearest = (0..3).min_by(|a, b| distance(&places[*a]).total_cmp(&distance(&places[*b]))).unwrap();
+            let nearest =
+                (0..3).min_by(|a, b| distance(&places[*a]).total_cmp(&distance(&places[*b]))).unwrap();
             assert!(distance(&places[nearest]) < 0.15, "{path:?}: {x:?}, where σ is at most 0.016");
             found[nearest] += 1;
         }
-        assert!(found.iter().all(|count: &i32| (count - 100).abs() < 33), "a third each, within 4 deviations: {found:?}");
+        assert!(
+            found.iter().all(|count: &i32| (count - 100).abs() < 33),
+            "a third each, within 4 deviations: {found:?}"
+        );
         let refused = VectorField::velocity(&flow, times(1.0, 3), data.clone()).map(|_| ());
-        assert!(matches!(refused, Err(Error::OutOfDomain { what: "the time t of points without noise", .. })));
+        assert!(matches!(
+            refused,
+            Err(Error::OutOfDomain { what: "the time t of points without noise", .. })
+        ));
     }
 }
 

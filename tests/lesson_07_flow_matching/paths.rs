@@ -85,7 +85,12 @@ fn a_sample_is_on_the_path_and_its_target_is_the_derivative() {
                 let slope = (rows(&after.x_t)[n][i] - rows(&before.x_t)[n][i]) / (2.0 * h);
                 // What a central difference leaves out, h² of a third derivative that is some tens of the size of x.
                 let tolerance = DIFFERENCE.max(1e-2);
-                close(&format!("{path:?}, dx_t/dt"), slope.into(), rows(&here.target)[n][i].into(), tolerance);
+                close(
+                    &format!("{path:?}, dx_t/dt"),
+                    slope.into(),
+                    rows(&here.target)[n][i].into(),
+                    tolerance,
+                );
             }
         }
     }
@@ -98,19 +103,24 @@ fn the_straight_path_is_walked_at_the_velocity_of_the_pair() {
         let sample = ProbabilityPath::STRAIGHT.sample(x_0.clone(), x_1.clone(), times(t, 3)).unwrap();
         assert_eq!(rows(&sample.target), rows(&(x_1.clone() - x_0.clone())));
     }
-    let ends = |t| rows(&ProbabilityPath::STRAIGHT.sample(x_0.clone(), x_1.clone(), times(t, 3)).unwrap().x_t);
+    let ends =
+        |t| rows(&ProbabilityPath::STRAIGHT.sample(x_0.clone(), x_1.clone(), times(t, 3)).unwrap().x_t);
     assert_eq!((ends(0.0), ends(1.0)), (rows(&x_0), rows(&x_1)));
 }
 
 #[test]
 fn a_target_that_is_infinite_is_an_error_with_the_end() {
     let (x_0, x_1) = pairs(2);
-    for path in [ProbabilityPath::LinearVariancePreserving, ProbabilityPath::Diffusion(Sde::VARIANCE_PRESERVING)] {
+    for path in
+        [ProbabilityPath::LinearVariancePreserving, ProbabilityPath::Diffusion(Sde::VARIANCE_PRESERVING)]
+    {
         let refused = path.sample(x_0.clone(), x_1.clone(), times(1.0, 2)).unwrap_err();
         assert!(refused.to_string().contains("the end of the data"), "{refused}");
     }
     let score = |t| {
-        ProbabilityPath::STRAIGHT.sample_for(Prediction::Score, x_0.clone(), x_1.clone(), times(t, 2)).map(|_| ())
+        ProbabilityPath::STRAIGHT
+            .sample_for(Prediction::Score, x_0.clone(), x_1.clone(), times(t, 2))
+            .map(|_| ())
     };
     assert!(matches!(score(1.0), Err(Error::OutOfDomain { found: 1.0, .. })));
     assert!(score(0.0).is_ok());
@@ -125,7 +135,10 @@ fn what_does_not_fit_is_an_error_and_never_a_panic() {
     let straight = ProbabilityPath::STRAIGHT;
     assert!(matches!(sample(straight, &[0.5; 2]), Err(Error::BatchMismatch { .. })));
     for t in [-0.1, 1.1, Real::NAN] {
-        assert!(matches!(sample(straight, &[0.5, t, 0.0]), Err(Error::OutOfDomain { what: "the time t", .. })));
+        assert!(matches!(
+            sample(straight, &[0.5, t, 0.0]),
+            Err(Error::OutOfDomain { what: "the time t", .. })
+        ));
     }
     let two = pairs(2).0;
     assert!(matches!(straight.sample(x_0.clone(), two, times(0.5, 3)), Err(Error::BatchMismatch { .. })));

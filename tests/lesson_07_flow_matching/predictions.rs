@@ -30,7 +30,12 @@ fn each_prediction_gives_each_other_one() {
             for (from, to) in ALL.into_iter().flat_map(|from| ALL.map(|to| (from, to))) {
                 let given = sample(from);
                 let found = path.convert(from, to, &given.t, given.x_t, given.target).unwrap();
-                all_close(&format!("{path:?}, {from:?} to {to:?} at {t}"), &sample(to).target, &found, tolerance);
+                all_close(
+                    &format!("{path:?}, {from:?} to {to:?} at {t}"),
+                    &sample(to).target,
+                    &found,
+                    tolerance,
+                );
             }
         }
     }
@@ -52,7 +57,12 @@ fn at_the_ends_a_conversion_is_exact_or_an_error() {
     }
     let sum = x.clone() + said.clone();
     all_close("where it leads", &sum, &convert(straight, Velocity, Data, 0.0).unwrap(), 1e-6);
-    all_close("the score of noise", &(x.clone() * -1.0), &convert(straight, Velocity, Score, 0.0).unwrap(), 1e-6);
+    all_close(
+        "the score of noise",
+        &(x.clone() * -1.0),
+        &convert(straight, Velocity, Score, 0.0).unwrap(),
+        1e-6,
+    );
     let refused = |path, from, to, t: Real, end: &str| {
         let error = convert(path, from, to, t).map(|x| rows(&x)).unwrap_err();
         assert!(matches!(error, Error::OutOfDomain { found, .. } if found == f64::from(t)));
@@ -115,7 +125,10 @@ fn the_divergence_of_a_predictor_is_the_sum_of_the_numeric_derivatives() {
                     x
                 })
                 .collect();
-            Ok(rows(&model.velocity(t.clone(), Source::new(0).points(&there)?)?).iter().map(|v| v[i]).collect())
+            Ok(rows(&model.velocity(t.clone(), Source::new(0).points(&there)?)?)
+                .iter()
+                .map(|v| v[i])
+                .collect())
         };
         for (n, found) in values(&found).into_iter().enumerate() {
             let slope = |i| (moved(i, h).unwrap()[n] - moved(i, -h).unwrap()[n]) / (2.0 * h);

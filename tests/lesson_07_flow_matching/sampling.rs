@@ -26,7 +26,8 @@ fn random_steps_end_at_the_data_whatever_their_noise() {
     let expected = true_moments(&three(), &Sde::VARIANCE_PRESERVING, 1.0);
     for noise in [0.0, 0.5, 2.0] {
         let start = source.normal(20_000).unwrap();
-        let found = StochasticSampler { noise, steps: 200 }.run(&exact(STRAIGHT), start, &mut source).unwrap();
+        let found =
+            StochasticSampler { noise, steps: 200 }.run(&exact(STRAIGHT), start, &mut source).unwrap();
         // A step of 1/200 leaves an error of about as much.
         has_moments(&format!("η = {noise}"), &found, expected, 4.0, 0.02);
     }
@@ -53,7 +54,8 @@ fn a_field_of_one_path_walks_another_as_its_own_field_does() {
         let retimed = Retimed { field: exact(learned).network, learned, used };
         for t in [0.1, 0.5, 0.9] {
             let found: Points<2> = retimed.velocity(times(t, 20), x.clone()).unwrap();
-            let expected: Points<2> = VectorField::velocity(&exact(used).network, times(t, 20), x.clone()).unwrap();
+            let expected: Points<2> =
+                VectorField::velocity(&exact(used).network, times(t, 20), x.clone()).unwrap();
             for (found, expected) in rows(&found).into_iter().zip(rows(&expected)) {
                 for i in 0..2 {
                     let what = format!("{learned:?} on {used:?} at {t}");
@@ -66,7 +68,8 @@ fn a_field_of_one_path_walks_another_as_its_own_field_does() {
 
 #[test]
 fn an_end_where_the_pace_is_not_known_is_an_error() {
-    let retimed = Retimed { field: exact(STRAIGHT).network, learned: STRAIGHT, used: ProbabilityPath::Cosine };
+    let retimed =
+        Retimed { field: exact(STRAIGHT).network, learned: STRAIGHT, used: ProbabilityPath::Cosine };
     for t in [0.0, 1.0] {
         let refused = retimed.velocity(times(t, 3), pairs(3).0).map(|_| ());
         assert!(matches!(refused, Err(Error::OutOfDomain { .. })), "at {t}");
@@ -95,20 +98,27 @@ fn times_have_the_density_that_was_asked_for() {
     let layers = values(&TimeSampling::Stratified.draw(n, &mut source).unwrap());
     assert!((below(&layers, 0.3) - 0.3).abs() < 1e-4, "one time in each part");
     assert!(layers.windows(2).all(|pair| pair[0] <= pair[1]));
-    assert!(layers.windows(3).any(|t| (t[2] - t[1] - (t[1] - t[0])).abs() > 1e-6), "a number of its own for each");
+    assert!(
+        layers.windows(3).any(|t| (t[2] - t[1] - (t[1] - t[0])).abs() > 1e-6),
+        "a number of its own for each"
+    );
 }
 
 #[test]
 fn what_cannot_be_drawn_is_an_error() {
     let mut source = Source::new(0);
-    for sampling in [TimeSampling::Uniform, TimeSampling::Stratified, TimeSampling::LogitNormal { mean: 0.0, std: 1.0 }] {
+    for sampling in
+        [TimeSampling::Uniform, TimeSampling::Stratified, TimeSampling::LogitNormal { mean: 0.0, std: 1.0 }]
+    {
         assert!(matches!(sampling.draw(0, &mut source), Err(Error::Empty { .. })), "{sampling:?}");
     }
     for (mean, std) in [(f64::NAN, 1.0), (0.0, 0.0), (0.0, -1.0), (0.0, f64::INFINITY)] {
         let refused = TimeSampling::LogitNormal { mean, std }.draw(3, &mut source);
         assert!(matches!(refused, Err(Error::OutOfDomain { .. })), "{mean}, {std}");
     }
-    let run = |noise, steps| StochasticSampler { noise, steps }.run(&exact(STRAIGHT), pairs(3).0, &mut Source::new(0)).map(|_| ());
+    let run = |noise, steps| {
+        StochasticSampler { noise, steps }.run(&exact(STRAIGHT), pairs(3).0, &mut Source::new(0)).map(|_| ())
+    };
     assert!(matches!(run(1.0, 0), Err(Error::OutOfDomain { .. })));
     for noise in [-1.0, f64::NAN, f64::INFINITY] {
         assert!(matches!(run(noise, 5), Err(Error::OutOfDomain { .. })));

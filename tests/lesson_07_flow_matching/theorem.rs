@@ -3,13 +3,13 @@
 use super::common::gradients;
 use super::common::mixtures::{mean_and_error, three};
 use pushforward::Result;
+use pushforward::change_of_variables::Sample;
 use pushforward::cnf::VectorField;
 use pushforward::dfdx::prelude::{AsArray, Backward, ZeroGrads};
 use pushforward::flow_matching::{PathSample, ProbabilityPath, flow_matching_loss};
 use pushforward::nn::{Mlp, Tanh};
 use pushforward::score_matching::NoisyMixture;
 use pushforward::tensor::{Source, rows};
-use pushforward::change_of_variables::Sample;
 
 type Net = Mlp<3, 6, 2, 0, Tanh>;
 
@@ -32,7 +32,8 @@ fn both_losses_have_the_same_gradient_by_every_parameter() -> Result<()> {
         for _ in 0..200 {
             let (of_pairs, marginal) = samples(path, 256, &mut source)?;
             let gradient = |sample| -> Result<Vec<f64>> {
-                Ok(gradients(&net, &flow_matching_loss(&net, sample, net.alloc_grads())?.backward()))
+                let loss = flow_matching_loss(&net, sample, net.alloc_grads())?;
+                Ok(gradients(&net, &loss.backward()).into_iter().map(f64::from).collect())
             };
             let pairs = gradient(of_pairs)?.into_iter().zip(gradient(marginal)?);
             differences.push(pairs.map(|(one, other)| one - other).collect());
@@ -63,12 +64,19 @@ fn the_losses_differ_by_the_disagreement_of_the_pairs_whatever_the_network() -> 
         let differences: Vec<f64> = (0..40)
             .map(|_| {
                 let (of_pairs, marginal) = samples(path, 1000, &mut source)?;
-                let loss = |sample| Ok::<_, pushforward::Error>(f64::from(flow_matching_loss(&net, sample, net.alloc_grads())?.array()));
+                let loss = |sample| {
+                    Ok::<_, pushforward::Error>(f64::from(
+                        flow_matching_loss(&net, sample, net.alloc_grads())?.array(),
+                    ))
+                };
                 Ok(loss(of_pairs)? - loss(marginal)?)
             })
             .collect::<Result<_>>()?;
         let (found, own) = mean_and_error(&differences);
-        assert!((found - expected).abs() < 3.0 * error.hypot(own), "network {seed}: {expected} ± {error}, found {found} ± {own}");
+        assert!(
+            (found - expected).abs() < 3.0 * error.hypot(own),
+            "network {seed}: {expected} ± {error}, found {found} ± {own}"
+        );
     }
     assert!(expected > 20.0 * error, "it is not nothing: {expected}");
     Ok(())
