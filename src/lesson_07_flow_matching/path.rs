@@ -90,8 +90,7 @@ impl ProbabilityPath {
     pub fn at(&self, t: f64) -> PathCoefficients {
         match *self {
             Self::OptimalTransport { sigma_min } => {
-                let rate = sigma_min - 1.0;
-                PathCoefficients::new((t, 1.0), (1.0 + rate * t, rate))
+                PathCoefficients::new((t, 1.0), ((1.0 - t) + sigma_min * t, sigma_min - 1.0))
             }
             Self::ConstantSigma { sigma } => {
                 PathCoefficients::of_variance((t, 1.0), (1.0 - t).hypot(sigma), t - 1.0)
