@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::useless_conversion)]
 
 mod common;
+#[path = "lesson_07_flow_matching/exercises.rs"]
+mod exercises;
 #[path = "lesson_07_flow_matching/guidance.rs"]
 mod guidance;
 #[path = "lesson_07_flow_matching/marginals.rs"]
