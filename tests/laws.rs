@@ -20,7 +20,6 @@ use pushforward::coupling::{
     alternating_mask, given, half_mask,
 };
 use pushforward::dfdx::prelude::{Const, TensorCollection, TensorFromVec};
-use pushforward::flow_matching::euler;
 use pushforward::nn::{ConcatSquash, Elu, LipSwish, Mlp, Silu, Softplus, Tanh, parameters, set_parameters};
 use pushforward::residual::{IResNet, InvertibleResidual, NonExpansive, Planar, ResidualFlow};
 use pushforward::tensor::{Dev, PerPoint, Points, Real, Recording, Source, rows};
@@ -252,8 +251,6 @@ fn an_empty_batch_is_an_error_everywhere() {
     refused("uniform", Uniform.log_prob(none()).err());
     refused("mixture", mixture().log_prob(none()).err());
     refused("flow", Flow { bijection: affine2(), base: StandardNormal }.log_prob(none()).err());
-    let field = Mlp::<3, 4, 2, 1, Silu>::new(&Source::new(0)).unwrap();
-    refused("euler", euler(&field, none(), 3).err());
     assert!(rows(&none()).is_empty());
 }
 

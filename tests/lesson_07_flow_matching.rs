@@ -2,83 +2,35 @@
 #![allow(clippy::unwrap_used, clippy::useless_conversion)]
 
 mod common;
+#[path = "lesson_07_flow_matching/exercises.rs"]
+mod exercises;
+#[path = "lesson_07_flow_matching/guidance.rs"]
+mod guidance;
+#[path = "lesson_07_flow_matching/marginals.rs"]
+mod marginals;
+#[path = "lesson_07_flow_matching/paths.rs"]
+mod paths;
+#[path = "lesson_07_flow_matching/predictions.rs"]
+mod predictions;
+#[path = "lesson_07_flow_matching/sampling.rs"]
+mod sampling;
+#[path = "lesson_07_flow_matching/theorem.rs"]
+mod theorem;
 
-use common::laws::{DIFFERENCE, ROUNDING, close, parameter_gradients};
+use common::laws::{ROUNDING, close, parameter_gradients};
+use pushforward::Error;
 use pushforward::change_of_variables::{Affine, Bijection};
 use pushforward::cnf::VectorField;
-use pushforward::dfdx::prelude::{HasShape, SumTo, Tape, Trace};
-use pushforward::flow_matching::{PathSample, ProbabilityPath, StraightPath, euler, flow_matching_loss};
+use pushforward::dfdx::prelude::{SumTo, Trace};
+use pushforward::flow_matching::{PathSample, ProbabilityPath, flow_matching_loss};
 use pushforward::nn::{Activation, Mlp, Selu, Silu, Sine, Tanh};
-use pushforward::tensor::{Dev, Gradients, PerPoint, Points, Real, Source, append, rows, values};
+use pushforward::tensor::{Gradients, Points, Real, Source, append, rows};
 use pushforward::train::{Progress, Schedule, Training, train};
-use pushforward::{Error, Result};
 
-/// v(t, x) = a x: the solution grows by eᵃ.
-struct Growth(Real);
-
-impl<const D: usize, T: Tape<Real, Dev>> VectorField<D, T> for Growth {
-    fn velocity(&self, _: PerPoint, x: Points<D, T>) -> Result<Points<D, T>> {
-        Ok(x * self.0)
-    }
-}
-
-fn sample_at(path: StraightPath, t: Real) -> PathSample<2> {
+fn sample_at(path: ProbabilityPath, t: Real) -> PathSample<2> {
     let mut source = Source::new(4);
     let (x_0, x_1) = (source.normal::<2>(5).unwrap(), source.normal::<2>(5).unwrap());
     path.sample(x_0, x_1, source.per_point(&[t; 5]).unwrap()).unwrap()
-}
-
-#[test]
-fn the_straight_path_begins_at_the_noise_and_ends_at_the_data_up_to_sigma_min() {
-    let mut source = Source::new(4);
-    let (x_0, x_1) = (rows(&source.normal::<2>(5).unwrap()), rows(&source.normal::<2>(5).unwrap()));
-    let path = StraightPath { sigma_min: 0.1 };
-    assert_eq!(rows(&sample_at(path, 0.0).x_t), x_0);
-    for ((x, x_0), x_1) in rows(&sample_at(path, 1.0).x_t).iter().zip(x_0).zip(x_1) {
-        for i in 0..2 {
-            close("x(1) = x_1 + 0.1 x_0", (x_1[i] + 0.1 * x_0[i]).into(), x[i].into(), ROUNDING);
-        }
-    }
-}
-
-#[test]
-fn the_velocity_of_the_straight_path_is_its_derivative() {
-    let path = StraightPath { sigma_min: 0.05 };
-    let h: Real = 0.01;
-    let (before, after) = (rows(&sample_at(path, 0.4 - h).x_t), rows(&sample_at(path, 0.4 + h).x_t));
-    for ((v, before), after) in rows(&sample_at(path, 0.4).velocity).iter().zip(before).zip(after) {
-        for i in 0..2 {
-            close("the derivative", ((after[i] - before[i]) / (2.0 * h)).into(), v[i].into(), DIFFERENCE);
-        }
-    }
-}
-
-#[test]
-fn euler_has_order_one() {
-    let error = |steps: usize| {
-        let source = Source::new(0);
-        let states = euler(&Growth(1.0), source.points(&[[1.0, -2.0]]).unwrap(), steps).unwrap();
-        assert_eq!(states.len(), steps + 1);
-        (f64::from(rows(&states[steps])[0][0]) - 1f64.exp()).abs()
-    };
-    let order = (error(20) / error(40)).log2();
-    assert!((order - 1.0).abs() < 0.05, "halving the step halves the error: found the order {order}");
-}
-
-/// v(t, x) = 2 t: the solution moves from 0 to 1.
-struct Ramp;
-
-impl VectorField<1> for Ramp {
-    fn velocity(&self, t: PerPoint, _: Points<1>) -> Result<Points<1>> {
-        Source::new(0).points(&values(&t).iter().map(|t| [2.0 * t]).collect::<Vec<_>>())
-    }
-}
-
-#[test]
-fn euler_asks_at_the_beginning_of_each_step() {
-    let states = euler(&Ramp, Source::new(0).points(&[[0.0]]).unwrap(), 4).unwrap();
-    // The sum of 2 (k/4) / 4 for k = 0, 1, 2, 3.
-    close("a ramp", 0.75, rows(&states[4])[0][0].into(), ROUNDING);
 }
 
 #[test]
@@ -135,9 +87,9 @@ fn the_cosine_schedule_falls_from_one_to_zero() {
 fn the_loss_is_the_mean_square_over_points_and_coordinates() {
     let source = Source::new(0);
     let field = Mlp::<3, 4, 2, 1, Tanh>::new(&source).unwrap();
-    let sample = sample_at(StraightPath::default(), 0.3);
+    let sample = sample_at(ProbabilityPath::STRAIGHT, 0.3);
     let v = rows(&field.velocity(sample.t.clone(), sample.x_t.clone()).unwrap());
-    let pairs = v.iter().zip(rows(&sample.velocity));
+    let pairs = v.iter().zip(rows(&sample.target));
     let expected =
         pairs.map(|(v, u)| f64::from((v[0] - u[0]).powi(2) + (v[1] - u[1]).powi(2))).sum::<f64>() / 10.0;
     use pushforward::dfdx::prelude::{AsArray, ZeroGrads};
@@ -159,7 +111,7 @@ fn every_parameter_of_a_network_has_its_gradient() {
         let sine = Mlp::<3, 5, 2, 1, Sine<2>>::new(&source).unwrap();
         parameter_gradients("sine", sine, |field, grads| flow_matching_loss(field, s(), grads));
     };
-    law(sample_at(StraightPath::default(), 0.7));
+    law(sample_at(ProbabilityPath::STRAIGHT, 0.7));
 }
 
 #[test]
@@ -171,7 +123,7 @@ fn training_twice_from_one_seed_gives_the_same_numbers() {
         train(&mut field, &training, |field, gradients| {
             let (x_0, x_1) = (source.normal(16)?, source.normal(16)?);
             let t = source.uniform(16)?;
-            flow_matching_loss(field, StraightPath::default().sample(x_0, x_1, t)?, gradients)
+            flow_matching_loss(field, ProbabilityPath::STRAIGHT.sample(x_0, x_1, t)?, gradients)
         })
         .unwrap()
         .losses
@@ -182,55 +134,13 @@ fn training_twice_from_one_seed_gives_the_same_numbers() {
 }
 
 #[test]
-fn bad_input_is_an_error_and_never_a_panic() {
-    let mut source = Source::new(0);
-    let (x_0, x_1) = (source.normal::<2>(3).unwrap(), source.normal::<2>(3).unwrap());
-    let path = StraightPath::default();
-    let other = Source::new(0);
-    let times = |t: &[Real]| other.per_point(t).unwrap();
-    assert!(matches!(
-        path.sample(x_0.clone(), x_1.clone(), times(&[0.5; 2])),
-        Err(Error::BatchMismatch { .. })
-    ));
-    assert!(matches!(
-        path.sample(x_0.clone(), x_1.clone(), times(&[0.5, 1.1, 0.0])),
-        Err(Error::OutOfDomain { found, .. }) if (found - 1.1).abs() < 1e-6
-    ));
-    assert!(matches!(
-        path.sample(x_0.clone(), x_1.clone(), times(&[0.5, Real::NAN, 0.0])),
-        Err(Error::OutOfDomain { .. })
-    ));
-    for sigma_min in [-0.1, 1.1, Real::NAN] {
-        let path = StraightPath { sigma_min };
-        let found = path.sample(x_0.clone(), x_1.clone(), times(&[0.5; 3]));
-        assert!(matches!(found, Err(Error::OutOfDomain { what: "sigma_min", .. })));
-    }
-    struct Short;
-    impl VectorField<2> for Short {
-        fn velocity(&self, _: PerPoint, _: Points<2>) -> Result<Points<2>> {
-            Source::new(0).normal(1)
-        }
-    }
-    assert!(matches!(euler(&Short, x_0.clone(), 2), Err(Error::BatchMismatch { .. })));
-    let two = source.normal::<2>(2).unwrap();
-    assert!(matches!(path.sample(x_0.clone(), two, times(&[0.5; 3])), Err(Error::BatchMismatch { .. })));
-    let field = Mlp::<3, 4, 2, 1, Silu>::new(&source).unwrap();
-    assert!(matches!(field.velocity(times(&[0.5; 2]), x_0.clone()), Err(Error::BatchMismatch { .. })));
-    assert!(matches!(euler(&field, x_0.clone(), 0), Err(Error::OutOfDomain { .. })));
-    let infinite = source.points(&[[Real::INFINITY, 0.0]]).unwrap();
-    assert!(matches!(euler(&field, infinite, 3), Err(Error::NotFinite { .. })));
-    assert!(matches!(euler(&Growth(Real::MAX), x_0.clone(), 3), Err(Error::NotFinite { .. })));
-    assert_eq!(x_0.shape().0, 3);
-}
-
-#[test]
 fn training_refuses_what_cannot_be_trained() {
     let mut source = Source::new(0);
     let mut field = Mlp::<3, 4, 2, 1, Silu>::new(&source).unwrap();
     let silent = Training { steps: 3, progress: Progress::Silent, ..Training::default() };
-    let sample = sample_at(StraightPath::default(), 0.5);
+    let sample = sample_at(ProbabilityPath::STRAIGHT, 0.5);
     let mut nan = sample.clone();
-    nan.velocity = source.normal::<2>(5).unwrap() * Real::NAN;
+    nan.target = source.normal::<2>(5).unwrap() * Real::NAN;
     let found =
         train(&mut field, &silent, |field, gradients| flow_matching_loss(field, nan.clone(), gradients));
     assert!(matches!(found, Err(Error::LossNotFinite { step: 0, .. })));

@@ -108,7 +108,7 @@ fn at_least_one(what: &'static str, found: usize) -> Result<()> {
 }
 
 /// log ∑ₖ exp(aₖ), −∞ where every aₖ is −∞.
-fn log_sum_exp(terms: impl Iterator<Item = f64> + Clone) -> f64 {
+pub(crate) fn log_sum_exp(terms: impl Iterator<Item = f64> + Clone) -> f64 {
     let largest = terms.clone().fold(f64::NEG_INFINITY, f64::max);
     if largest == f64::NEG_INFINITY {
         return largest;

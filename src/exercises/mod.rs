@@ -6,6 +6,7 @@ pub mod autoregressive;
 pub mod change_of_variables;
 pub mod cnf;
 pub mod coupling;
+pub mod flow_matching;
 pub mod residual;
 pub mod score_matching;
 pub mod tensors_and_tapes;

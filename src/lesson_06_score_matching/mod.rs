@@ -41,7 +41,7 @@ mod times;
 pub use diffused::{Diffused, Weighting, noise_conditional_loss};
 pub use langevin::{AnnealedLangevin, Langevin};
 pub use levels::{Level, NoiseLevels};
-pub use mixture::NoisyMixture;
+pub use mixture::{Noising, NoisyMixture};
 pub use networks::{AtTimes, Scaled};
 pub use objectives::{
     Slices, denoising_score_matching, explicit_score_matching, implicit_score_matching, sliced_score_matching,
@@ -76,20 +76,23 @@ pub trait ScoreTangents<const D: usize, T: Tape<Real, Dev> = NoneTape>: Score<D,
 }
 
 /// A number for each time t, computed in f64.
-fn at_times(t: &PerPoint, f: impl Fn(f64) -> f64) -> Result<PerPoint> {
+pub(crate) fn at_times(t: &PerPoint, f: impl Fn(f64) -> f64) -> Result<PerPoint> {
     let numbers = values(t).into_iter().map(|t| f(t.into()) as Real).collect();
     Ok(t.device().try_tensor_from_vec(numbers, (t.shape().0,))?)
 }
 
 /// cₙ xₙ for each point.
-fn scale<const D: usize, T: Tape<Real, Dev>>(x: Points<D, T>, c: PerPoint) -> Result<Points<D, T>> {
+pub(crate) fn scale<const D: usize, T: Tape<Real, Dev>>(
+    x: Points<D, T>,
+    c: PerPoint,
+) -> Result<Points<D, T>> {
     check_same_batch("a factor for each point", x.shape().0, c.shape().0)?;
     let c: Points<D> = c.try_broadcast_like(x.shape())?;
     Ok(x.try_mul(c)?)
 }
 
 /// An error unless there is one time in [0, 1] for each of n points, and at least one point.
-fn check_times(n: usize, t: &PerPoint) -> Result<()> {
+pub(crate) fn check_times(n: usize, t: &PerPoint) -> Result<()> {
     check_some("the batch of points", n)?;
     check_same_batch("a time for each point", n, t.shape().0)?;
     values(t).into_iter().try_for_each(|t| check_time(t.into()))

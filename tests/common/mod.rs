@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::useless_conversion)]
 
 pub mod laws;
+pub mod mixtures;
 
 use dfdx::nn::tensor_collection::{RecursiveWalker, TensorVisitor, ViewTensorRef};
 use dfdx::prelude::{HasErr, Shape, Tensor, TensorCollection, TensorOptions};

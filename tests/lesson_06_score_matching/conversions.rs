@@ -1,7 +1,7 @@
 //! Score, noise and data.
 
 use super::common::laws::close;
-use super::mixtures::{SDES, times};
+use super::common::mixtures::{SDES, times};
 use pushforward::Error;
 use pushforward::score_matching::{NoisyMixture, Score, Sde};
 use pushforward::tensor::{Points, Real, Source, rows};
@@ -57,7 +57,7 @@ fn where_there_is_no_noise_it_cannot_be_found() {
 /// E[x₁ | x_t] of one Gaussian N(μ, τ²) is μ + α τ² (x_t − α μ) / (α² τ² + σ²).
 #[test]
 fn tweedies_formula_gives_the_mean_of_the_data() {
-    let one = super::mixtures::mixture([1.0], [[0.7, -0.2]], [0.6]);
+    let one = super::common::mixtures::mixture([1.0], [[0.7, -0.2]], [0.6]);
     let x = Source::new(1).normal::<2>(5).unwrap();
     let t = times(0.7, 5);
     for sde in SDES {

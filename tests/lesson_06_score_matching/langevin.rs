@@ -1,6 +1,6 @@
 //! Langevin dynamics, plain and annealed.
 
-use super::mixtures::{mean_and_error, mixture};
+use super::common::mixtures::{mean_and_error, mixture};
 use pushforward::change_of_variables::GaussianMixture;
 use pushforward::score_matching::{AnnealedLangevin, Langevin, NoiseLevels, NoisyMixture, Sde};
 use pushforward::tensor::{Points, Real, Source, rows};

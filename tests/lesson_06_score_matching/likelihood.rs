@@ -1,8 +1,8 @@
 //! The probability flow as a flow.
 
 use super::common::laws::{ROUNDING, close, parameter_gradients};
+use super::common::mixtures::{SDES, SINGLE, mean_and_error, mixture, three, times};
 use super::common::stirred;
-use super::mixtures::{SDES, SINGLE, mean_and_error, mixture, three, times};
 use pushforward::cnf::{
     DOPRI5, Divergence, OdeSolver, Probes, TraceEstimator, VectorField, continuity_residual,
 };

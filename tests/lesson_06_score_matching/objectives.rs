@@ -1,8 +1,8 @@
 //! The four objectives differ by constants.
 
 use super::common::laws::{ROUNDING, close, parameter_gradients};
+use super::common::mixtures::{mean_and_error, three, times};
 use super::common::{gradients, stirred};
-use super::mixtures::{mean_and_error, three, times};
 use pushforward::cnf::Probes;
 use pushforward::data::Sample;
 use pushforward::dfdx::prelude::{AsArray, Backward, ZeroGrads};

@@ -1,6 +1,6 @@
 //! What is refused, and with which words.
 
-use super::mixtures::{no_points, three, times};
+use super::common::mixtures::{no_points, three, times};
 use pushforward::Error;
 use pushforward::cnf::{DOPRI5, OdeSolver, Probes, TraceEstimator};
 use pushforward::dfdx::prelude::ZeroGrads;

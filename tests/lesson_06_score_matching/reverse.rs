@@ -1,7 +1,7 @@
 //! Samples of the reverse equations, with the exact score.
 
 use super::common::laws::{ROUNDING, close};
-use super::mixtures::{SDES, has_moments, mean_and_error, mixture, three, true_moments, two};
+use super::common::mixtures::{SDES, has_moments, mean_and_error, mixture, three, true_moments, two};
 use pushforward::cnf::{DOPRI5, OdeSolver};
 use pushforward::score_matching::{
     AncestralVariance, Corrector, NoiseLevels, NoisyMixture, ProbabilityFlow, ReverseSampler, ReverseStep,
@@ -81,7 +81,7 @@ fn enough_corrections_give_the_density_of_a_level_whatever_came_before() {
     };
     let x = run(Some(Corrector { signal_to_noise: 0.1, steps: 400 }));
     has_moments("corrector", &x, expected, 3.0, 0.03);
-    let (found, _) = super::mixtures::moments(&run(None))[2];
+    let (found, _) = super::common::mixtures::moments(&run(None))[2];
     assert!((found - expected[2]).abs() > 0.3, "without it: {found}, not {}", expected[2]);
 }
 
@@ -102,7 +102,10 @@ fn ancestral_steps_of_any_length_are_exact_for_the_data_that_they_are_made_for()
     let (x, expected) = run(1e-4, 0.8, AncestralVariance::Posterior);
     has_moments("a point by the variance given the data", &x, expected, 3.0, 0.0);
     let (x, expected) = run(1.0, 0.0, AncestralVariance::Posterior);
-    assert!((super::mixtures::moments(&x)[2].0 - expected[2]).abs() > 0.1, "the other way about it is not");
+    assert!(
+        (super::common::mixtures::moments(&x)[2].0 - expected[2]).abs() > 0.1,
+        "the other way about it is not"
+    );
 }
 
 /// A score that is (3t, 4t) everywhere.

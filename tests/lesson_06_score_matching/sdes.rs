@@ -1,7 +1,7 @@
 //! The marginals of the equations, by simulation and by their own equations.
 
 use super::common::laws::{ROUNDING, close};
-use super::mixtures::{SDES, mean_and_error};
+use super::common::mixtures::{SDES, mean_and_error};
 use pushforward::score_matching::{NoiseLevels, Sde};
 use pushforward::tensor::{PerPoint, Points, Real, Source, rows, values};
 use rand::Rng;

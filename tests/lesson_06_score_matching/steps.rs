@@ -1,7 +1,7 @@
 //! Steps as they stand in the papers.
 
 use super::common::laws::close;
-use super::mixtures::{SDES, SINGLE, three};
+use super::common::mixtures::{SDES, SINGLE, three};
 use pushforward::cnf::{DOPRI5, OdeSolver};
 use pushforward::score_matching::{
     AncestralVariance, Coefficients, Level, NoiseLevels, NoisyMixture, ProbabilityFlow, ReverseSampler,

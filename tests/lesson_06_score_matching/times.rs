@@ -2,8 +2,8 @@
 #![allow(unreachable_pub)]
 
 use super::common::laws::close;
+use super::common::mixtures::{SDES, mean_and_error, three};
 use super::common::stirred;
-use super::mixtures::{SDES, mean_and_error, three};
 use pushforward::data::Sample;
 use pushforward::dfdx::prelude::{AsArray, ZeroGrads};
 use pushforward::nn::{Mlp, Tanh};

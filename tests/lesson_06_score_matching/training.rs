@@ -1,8 +1,8 @@
 //! Noise-conditional training.
 
 use super::common::laws::{DIFFERENCE, ROUNDING, close, parameter_gradients};
+use super::common::mixtures::{SDES, times, two};
 use super::common::stirred;
-use super::mixtures::{SDES, times, two};
 use super::times::mean_ratio;
 use pushforward::Error;
 use pushforward::data::Sample;
@@ -104,7 +104,7 @@ fn a_scaled_network_is_the_network_divided_by_sigma() {
 }
 
 /// The mean of σ² |s − ∇ log p_t|² over points of p_t and times.
-fn error(score: &impl Score<2>, exact: &NoisyMixture<2, 2>, sde: &Sde) -> f64 {
+fn error(score: &impl Score<2>, exact: &NoisyMixture<2>, sde: &Sde) -> f64 {
     let mut source = Source::new(77);
     let t = sde.draw_times(5000, &mut source).unwrap();
     let (x_1, noise) = (two().sample(5000, &mut source).unwrap(), source.normal(5000).unwrap());

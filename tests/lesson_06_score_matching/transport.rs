@@ -1,6 +1,6 @@
 //! The distance of Wasserstein between two sets of points, exactly, and what it says of samplers.
 
-use super::mixtures::{SDES, three};
+use super::common::mixtures::{SDES, three};
 use pushforward::cnf::{DOPRI5, OdeSolver};
 use pushforward::data::Sample;
 use pushforward::score_matching::{

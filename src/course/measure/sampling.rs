@@ -2,8 +2,7 @@
 
 use super::{Case, Figure, median};
 use pushforward::Result;
-use pushforward::cnf::VectorField;
-use pushforward::flow_matching::euler;
+use pushforward::cnf::{EULER, OdeSolver, VectorField};
 use pushforward::nn::{Activation, Mlp, Selu, Silu, set_parameters};
 use pushforward::tensor::{PerPoint, Points, Real, Source, rows};
 use std::cell::Cell;
@@ -28,7 +27,7 @@ fn euler100(field: &Counted<impl VectorField<2>>, repetitions: usize) -> Result<
     for repetition in 0..=repetitions {
         field.evaluations.set(0);
         let start = Instant::now();
-        x_1 = euler(field, x_0.clone(), 100)?.swap_remove(100);
+        x_1 = OdeSolver::fixed(EULER, 100).solve(field, x_0.clone(), 0.0, 1.0)?.end;
         if repetition > 0 {
             times.push(start.elapsed().as_secs_f64() * 1e3);
         }

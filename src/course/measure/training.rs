@@ -2,7 +2,7 @@
 
 use super::{Case, Figure, median};
 use pushforward::Result;
-use pushforward::flow_matching::{ProbabilityPath, StraightPath, flow_matching_loss};
+use pushforward::flow_matching::{ProbabilityPath, flow_matching_loss};
 use pushforward::nn::{Activation, Mlp, Selu, Silu};
 use pushforward::score_matching::{Sde, Weighting, noise_conditional_loss};
 use pushforward::tensor::{Gradients, Loss, Points, Real, Source};
@@ -26,7 +26,7 @@ type Network<const H: usize, A> = Mlp<3, H, 2, 2, A>;
 fn cfm_train<const H: usize, A: Activation>(seed: u64, batch: usize) -> Result<Vec<Figure>> {
     let loss = |field: &Network<H, A>, x_1: Points<2>, source: &mut Source, gradients: Gradients| {
         let (x_0, t) = (source.normal::<2>(batch)?, source.uniform(batch)?);
-        let mut sample = StraightPath::default().sample(x_0, x_1, t)?;
+        let mut sample = ProbabilityPath::STRAIGHT.sample(x_0, x_1, t)?;
         sample.x_t = sample.x_t + source.normal::<2>(batch)? * 0.1;
         flow_matching_loss(field, sample, gradients)
     };
