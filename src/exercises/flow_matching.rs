@@ -32,10 +32,15 @@ pub struct Coefficients {
 pub fn conditional_velocity(answer: impl Fn(Coefficients, f64, f64) -> f64) -> Verdict {
     let cases = [
         ("straight, t = ¼", Coefficients { alpha: 0.25, sigma: 0.75, alpha_rate: 1.0, sigma_rate: -1.0 }),
-        ("square, t = ½", Coefficients { alpha: 0.25, sigma: 0.75, alpha_rate: 1.0, sigma_rate: -1.5 }),
+        ("cube, t = ½", Coefficients { alpha: 0.125, sigma: 0.875, alpha_rate: 0.75, sigma_rate: -0.75 }),
         (
             "cosine, t = ⅔",
-            Coefficients { alpha: 0.8660, sigma: 0.5, alpha_rate: 0.7854, sigma_rate: -1.3603 },
+            Coefficients {
+                alpha: 0.8660,
+                sigma: 0.5,
+                alpha_rate: std::f64::consts::FRAC_PI_4,
+                sigma_rate: -1.3603,
+            },
         ),
     ];
     for (name, at) in cases {

@@ -9,6 +9,9 @@ pub type OnLine<'a> = &'a dyn Fn(f64) -> f64;
 /// A score of data with noise on a line: a function of σ and x.
 pub type Noisy<'a> = &'a dyn Fn(f64, f64) -> f64;
 
+/// A function that does not borrow.
+type Line = fn(f64) -> f64;
+
 /// One Gaussian of a mixture on a line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Part {
@@ -120,7 +123,7 @@ fn weighted_pull(parts: &[Part], weight: impl Fn(&Part) -> f64, x: f64) -> f64 {
 /// assert!(verdict.is_solved(), "{verdict}");
 /// ```
 pub fn denoising(answer: impl Fn(OnLine, f64, f64, f64) -> f64) -> Verdict {
-    let scores: [(&str, fn(f64) -> f64); 2] = [("−x", |x| -x), ("sin x − 1", |x| x.sin() - 1.0)];
+    let scores: [(&str, Line); 2] = [("−x", |x| -x), ("sin x − 1", |x| x.sin() - 1.0)];
     for (name, s) in scores {
         for (x, noise, sigma) in [(0.7, 1.5, 0.5), (-1.2, -0.3, 0.1), (0.2, 0.8, 2.0)] {
             let loss = |place: f64, target: f64| 0.5 * (s(place) - target).powi(2);

@@ -45,15 +45,9 @@ impl TimeSampling {
         let times: Vec<Real> = match *self {
             Self::Uniform => return source.uniform(n),
             Self::LogitNormal { mean, std } => {
-                if !mean.is_finite() || !(std > 0.0 && std.is_finite()) {
-                    let (what, expected) =
-                        ("the mean or deviation of a logit-normal time", "finite, the deviation above 0");
-                    return Err(Error::OutOfDomain {
-                        what,
-                        expected,
-                        found: if mean.is_finite() { std } else { mean },
-                    });
-                }
+                check("the mean of a logit-normal time", "finite", mean, mean.is_finite())?;
+                let is_width = std > 0.0 && std.is_finite();
+                check("the deviation of a logit-normal time", "positive and finite", std, is_width)?;
                 let logit = || mean + std * source.sample::<f64, _>(StandardNormal);
                 repeat(n, logit)?.into_iter().map(|z| (1.0 / (1.0 + (-z).exp())) as Real).collect()
             }
@@ -67,4 +61,8 @@ impl TimeSampling {
         };
         source.per_point(&times)
     }
+}
+
+fn check(what: &'static str, expected: &'static str, found: f64, is_right: bool) -> Result<()> {
+    if is_right { Ok(()) } else { Err(Error::OutOfDomain { what, expected, found }) }
 }
