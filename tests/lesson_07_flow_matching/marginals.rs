@@ -10,6 +10,8 @@ use pushforward::score_matching::{NoisyMixture, Score, Sde};
 use pushforward::tensor::{Points, Real, Source, rows, values};
 use pushforward::{Error, Result};
 
+type OnPlane = fn([f64; 2]) -> f64;
+
 fn grid() -> Points<2> {
     let cells: Vec<[Real; 2]> =
         (0..49).map(|k| [(k % 7) as Real * 0.5 - 1.5, (k / 7) as Real * 0.5 - 1.5]).collect();
@@ -49,7 +51,7 @@ fn the_marginal_velocity_is_the_mean_of_those_of_the_pairs() {
             .zip(u)
             .map(|(v, u)| [0, 1].map(|i| f64::from(v[i]) - f64::from(u[i])))
             .collect();
-        let says: [(&str, fn([f64; 2]) -> f64); 4] = [
+        let says: [(&str, OnPlane); 4] = [
             ("1", |_| 1.0),
             ("x", |x| x[0]),
             ("tanh 3 y", |x| (3.0 * x[1]).tanh()),
