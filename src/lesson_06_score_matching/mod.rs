@@ -115,7 +115,7 @@ fn check_positive(what: &'static str, found: f64) -> Result<()> {
 }
 
 /// An error unless there is at least one step.
-fn check_steps(steps: usize) -> Result<()> {
+pub(crate) fn check_steps(steps: usize) -> Result<()> {
     if steps > 0 {
         return Ok(());
     }
@@ -123,7 +123,7 @@ fn check_steps(steps: usize) -> Result<()> {
 }
 
 /// t for each of the points.
-fn same_time<const D: usize, T>(x: &Points<D, T>, t: Real) -> Result<PerPoint> {
+pub(crate) fn same_time<const D: usize, T>(x: &Points<D, T>, t: Real) -> Result<PerPoint> {
     let n = x.shape().0;
     Ok(x.device().try_tensor_from_vec(vec![t; n], (n,))?)
 }

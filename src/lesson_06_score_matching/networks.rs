@@ -3,13 +3,13 @@
 use super::{Score, ScoreTangents, Sde, at_times, check_times, scale};
 use crate::lesson_05_cnf::{Divergence, VectorField};
 use crate::nn::{Activation, ConcatSquash, DualPoints, Mlp, Pushforward};
-use crate::tensor::{Dev, PerPoint, Points, Real, append, values};
+use crate::tensor::{Dev, PerPoint, Points, Real, values};
 use crate::{Error, Result};
 use dfdx::prelude::{
     Device, Dtype, HasShape, ModuleVisitor, NoneTape, PutTape, SplitTape, Tape, TensorCollection,
 };
 
-/// A network that reads (x, t).
+/// A network that reads (x, t), as a field of lesson 05 does.
 ///
 /// Where the noise explodes, log σ(t) = log σ_max − t log (σ_max / σ_min): t is log σ in another unit.
 impl<const I: usize, const H: usize, const D: usize, const L: usize, A, T> Score<D, T> for Mlp<I, H, D, L, A>
@@ -18,7 +18,7 @@ where
     T: Tape<Real, Dev>,
 {
     fn score(&self, t: PerPoint, x: Points<D, T>) -> Result<Points<D, T>> {
-        self.apply(append(x, t)?)
+        self.velocity(t, x)
     }
 }
 
@@ -29,7 +29,7 @@ where
     T: Tape<Real, Dev>,
 {
     fn score_tangents(&self, t: PerPoint, x: DualPoints<D, T>) -> Result<DualPoints<D, T>> {
-        Pushforward::pushforward(self, x.append::<I>(t)?)
+        Divergence::pushforward(self, t, x)
     }
 }
 

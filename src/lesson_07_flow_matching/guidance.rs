@@ -34,13 +34,14 @@ where
 
 /// (t, the class): shape (N, C).
 fn context<const C: usize>(t: &PerPoint, classes: &[Option<usize>]) -> Result<Points<C>> {
+    const { assert!(C > 0, "the network needs a place for the time") };
     let n = t.shape().0;
     check_same_batch("a class for each point", n, classes.len())?;
     let mut numbers = vec![0.0; n * C];
     for ((row, t), class) in numbers.chunks_exact_mut(C).zip(values(t)).zip(classes) {
         row[0] = t;
         let Some(class) = class else { continue };
-        match row.get_mut(class + 1) {
+        match row[1..].get_mut(*class) {
             Some(place) => *place = 1.0,
             None => {
                 let (what, expected) = ("a class", "below the number of classes");

@@ -1,10 +1,11 @@
 //! Paths from noise to data, as data.
 
 use super::Prediction;
+use super::prediction::pairs_at;
 use crate::lesson_06_score_matching::{Sde, at_times, check_times, scale};
-use crate::tensor::{PerPoint, Points, Real, check_finite, check_same_batch, values};
+use crate::tensor::{PerPoint, Points, check_finite, check_same_batch};
 use crate::{Error, Result};
-use dfdx::prelude::{HasShape, TensorFromVec, TryAdd};
+use dfdx::prelude::{HasShape, TryAdd};
 use std::f64::consts::FRAC_PI_2;
 
 /// A path x_t = α(t) x₁ + σ(t) x₀ from noise x₀ ~ N(0, I) at t = 0 to data x₁ at t = 1, with the velocity
@@ -149,19 +150,12 @@ impl ProbabilityPath {
         check_finite("x_1", &x_1)?;
         check_same_batch("a path from x_0 to x_1", n, x_1.shape().0)?;
         check_times(n, &t)?;
-        let (mut of_data, mut of_noise) = (Vec::with_capacity(n), Vec::with_capacity(n));
-        for t in values(&t) {
-            let (data, noise) = self.parts(prediction, t.into())?;
-            of_data.push(data as Real);
-            of_noise.push(noise as Real);
-        }
         let mix = |data: PerPoint, noise: PerPoint| {
             Ok::<_, Error>(scale(x_1.clone(), data)?.try_add(scale(x_0.clone(), noise)?)?)
         };
         let x_t = mix(at_times(&t, |t| self.at(t).alpha)?, at_times(&t, |t| self.at(t).sigma)?)?;
-        let device = x_0.device();
-        let target =
-            mix(device.try_tensor_from_vec(of_data, (n,))?, device.try_tensor_from_vec(of_noise, (n,))?)?;
+        let (of_data, of_noise) = pairs_at(&t, |t| self.parts(prediction, t))?;
+        let target = mix(of_data, of_noise)?;
         Ok(PathSample { t, x_t, target })
     }
 

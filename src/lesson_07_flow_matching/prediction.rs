@@ -62,22 +62,13 @@ impl ProbabilityPath {
         if from == to {
             return Ok(prediction);
         }
-        let (mut of_point, mut of_prediction) = (Vec::with_capacity(n), Vec::with_capacity(n));
-        for t in values(t) {
-            let (c, d) = self.exchange(from, to, t.into())?;
-            of_point.push(c as Real);
-            of_prediction.push(d as Real);
-        }
-        let device = x.device().clone();
-        let own = scale(x, device.try_tensor_from_vec(of_point, (n,))?)?;
-        Ok(scale(prediction, device.try_tensor_from_vec(of_prediction, (n,))?)?.try_add(own)?)
+        let (of_point, of_prediction) = pairs_at(t, |t| self.exchange(from, to, t))?;
+        let own = scale(x, of_point)?;
+        Ok(scale(prediction, of_prediction)?.try_add(own)?)
     }
 
     /// c and d, with which `to` = c x + d `from` at the time t.
-    pub(super) fn exchange(&self, from: Prediction, to: Prediction, t: f64) -> Result<(f64, f64)> {
-        if from == to {
-            return Ok((0.0, 1.0));
-        }
+    fn exchange(&self, from: Prediction, to: Prediction, t: f64) -> Result<(f64, f64)> {
         let there = self.at(t);
         // The noise is −σ times the score, also where σ = 0.
         let (from, factor) = match from {
@@ -105,6 +96,14 @@ impl ProbabilityPath {
         };
         if parts.0.is_finite() && parts.1.is_finite() { Ok(parts) } else { Err(singular(t)) }
     }
+}
+
+/// Two numbers for each time t.
+pub(super) fn pairs_at(t: &PerPoint, f: impl Fn(f64) -> Result<(f64, f64)>) -> Result<(PerPoint, PerPoint)> {
+    let pairs = values(t).into_iter().map(|t| f(t.into())).collect::<Result<Vec<_>>>()?;
+    let (one, other) = pairs.into_iter().map(|(one, other)| (one as Real, other as Real)).unzip();
+    let n = t.shape().0;
+    Ok((t.device().try_tensor_from_vec(one, (n,))?, t.device().try_tensor_from_vec(other, (n,))?))
 }
 
 fn singular(t: f64) -> Error {

@@ -2,9 +2,10 @@
 
 use super::{Prediction, Predictor};
 use crate::lesson_05_cnf::VectorField;
+use crate::lesson_06_score_matching::{check_steps, same_time};
 use crate::tensor::{Points, Real, Source, check_finite};
 use crate::{Error, Result};
-use dfdx::prelude::{HasShape, TensorFromVec, TryAdd, TryMul};
+use dfdx::prelude::{HasShape, TryAdd, TryMul};
 
 /// Samples by dx = (v + ½ g² s) dt + g dw with g² = 2 η σ(t), in steps of one length (Euler-Maruyama).
 ///
@@ -33,13 +34,7 @@ impl StochasticSampler {
         source: &mut Source,
     ) -> Result<Points<D>> {
         let Self { noise, steps } = *self;
-        if steps == 0 {
-            return Err(Error::OutOfDomain {
-                what: "the number of steps",
-                expected: "at least 1",
-                found: 0.0,
-            });
-        }
+        check_steps(steps)?;
         if !(noise >= 0.0 && noise.is_finite()) {
             let (what, expected) = ("the noise of a sampler", "a finite number from 0");
             return Err(Error::OutOfDomain { what, expected, found: noise });
@@ -48,7 +43,7 @@ impl StochasticSampler {
         let (n, h) = (x.shape().0, 1.0 / steps as f64);
         for step in 0..steps {
             let time = step as f64 * h;
-            let t = x.device().try_tensor_from_vec(vec![time as Real; n], (n,))?;
+            let t = same_time(&x, time as Real)?;
             let said = model.network.velocity(t.clone(), x.clone())?;
             let of = |what| model.path.convert(model.prediction, what, &t, x.clone(), said.clone());
             let drift = of(Prediction::Velocity)?;

@@ -52,10 +52,10 @@ impl TimeSampling {
                 repeat(n, logit)?.into_iter().map(|z| (1.0 / (1.0 + (-z).exp())) as Real).collect()
             }
             Self::Stratified => {
-                let mut i = 0;
+                let mut parts = 0..n;
                 repeat(n, || {
-                    i += 1;
-                    ((f64::from(i - 1) + source.r#gen::<f64>()) / n as f64) as Real
+                    let part = parts.next().unwrap_or(n) as f64;
+                    ((part + source.r#gen::<f64>()) / n as f64) as Real
                 })?
             }
         };

@@ -3,6 +3,7 @@
 
 pub mod laws;
 pub mod mixtures;
+pub mod verdicts;
 
 use dfdx::nn::tensor_collection::{RecursiveWalker, TensorVisitor, ViewTensorRef};
 use dfdx::prelude::{HasErr, Shape, Tensor, TensorCollection, TensorOptions};

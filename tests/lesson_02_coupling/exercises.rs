@@ -1,12 +1,8 @@
 //! The checks of lesson 02's exercises: each accepts a right answer and says what is wrong with typical others.
 
+use super::common::verdicts::rejected;
 use pushforward::exercises::Verdict;
 use pushforward::exercises::coupling::{affine_inverse, bin, masks, normalization};
-
-#[track_caller]
-fn rejected(verdict: &Verdict, words: &str) {
-    assert!(!verdict.is_solved() && verdict.to_string().contains(words), "{words:?} is not in: {verdict}");
-}
 
 #[test]
 fn the_inverse_check_tells_each_mistake_by_its_name() {

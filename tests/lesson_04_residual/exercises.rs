@@ -1,17 +1,7 @@
 //! The checks of lesson 04's exercises: each accepts a right answer and says what is wrong with typical others.
 
-use pushforward::exercises::Verdict;
+use super::common::verdicts::{accepted, rejected};
 use pushforward::exercises::residual::{contract, inverse, planar, roulette};
-
-#[track_caller]
-fn accepted(verdict: &Verdict) {
-    assert!(verdict.is_solved(), "{verdict}");
-}
-
-#[track_caller]
-fn rejected(verdict: &Verdict, words: &str) {
-    assert!(!verdict.is_solved() && verdict.to_string().contains(words), "{words:?} is not in: {verdict}");
-}
 
 /// Iterates from z until the last step is small, as the rule says.
 fn search(u: &dyn Fn(f64) -> f64, z: f64, budget: usize, is_small: fn(f64) -> bool) -> Option<f64> {

@@ -1,18 +1,8 @@
 //! The checks of lesson 05's exercises: each accepts a right answer and says what is wrong with typical others.
 
-use pushforward::exercises::Verdict;
+use super::common::verdicts::{accepted, rejected};
 use pushforward::exercises::cnf::{OnLine, adjoint, controller, heun, hutchinson, log_density};
 use std::f64::consts::TAU;
-
-#[track_caller]
-fn accepted(verdict: &Verdict) {
-    assert!(verdict.is_solved(), "{verdict}");
-}
-
-#[track_caller]
-fn rejected(verdict: &Verdict, words: &str) {
-    assert!(!verdict.is_solved() && verdict.to_string().contains(words), "{words:?} is not in: {verdict}");
-}
 
 #[test]
 fn the_heun_check_tells_the_step_from_other_steps_and_from_velocities_asked_at_wrong_times_and_places() {

@@ -1,19 +1,9 @@
 //! The checks of lesson 06's exercises: each accepts a right answer and says what is wrong with typical others.
 
-use pushforward::exercises::Verdict;
+use super::common::verdicts::{accepted, rejected};
 use pushforward::exercises::score_matching::{
     Level, Noisy, OnLine, Part, Place, annealed, ddim, denoising, mixture_score, step_back,
 };
-
-#[track_caller]
-fn accepted(verdict: &Verdict) {
-    assert!(verdict.is_solved(), "{verdict}");
-}
-
-#[track_caller]
-fn rejected(verdict: &Verdict, words: &str) {
-    assert!(!verdict.is_solved() && verdict.to_string().contains(words), "{words:?} is not in: {verdict}");
-}
 
 /// The mean of the pulls (μ − x) / σ² with weights of one's own.
 fn pulled(weight: impl Fn(&Part, f64) -> f64) -> impl Fn(&[Part], f64) -> f64 {

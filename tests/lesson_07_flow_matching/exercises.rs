@@ -1,19 +1,9 @@
 //! The checks of lesson 07's exercises: each accepts a right answer and says what is wrong with typical others.
 
-use pushforward::exercises::Verdict;
+use super::common::verdicts::{accepted, rejected};
 use pushforward::exercises::flow_matching::{
     Coefficients, OnLine, conditional_velocity, conversions, guided, loss, marginal_velocity, random_step,
 };
-
-#[track_caller]
-fn accepted(verdict: &Verdict) {
-    assert!(verdict.is_solved(), "{verdict}");
-}
-
-#[track_caller]
-fn rejected(verdict: &Verdict, words: &str) {
-    assert!(!verdict.is_solved() && verdict.to_string().contains(words), "{words:?} is not in: {verdict}");
-}
 
 #[test]
 fn the_conditional_velocity_check_rejects_noise_that_is_not_taken_out_of_x_and_the_rates_of_another_path() {

@@ -58,7 +58,7 @@ fn a_class_is_forgotten_as_often_as_was_asked() {
 fn a_class_that_there_is_not_and_sizes_that_do_not_fit_are_errors() {
     let (x, field) = (pairs(3).0, field());
     let ask = |classes: &[Option<usize>]| field.velocity(times(0.3, 3), x.clone(), classes).map(|_| ());
-    for class in [3, 99, usize::MAX - 1] {
+    for class in [3, 99, usize::MAX - 1, usize::MAX] {
         assert!(matches!(ask(&[Some(class); 3]), Err(Error::OutOfDomain { what: "a class", .. })));
     }
     assert!(matches!(ask(&[None; 2]), Err(Error::BatchMismatch { .. })));
