@@ -108,6 +108,14 @@ fn every_figure_of_a_chapter_is_drawn_for_white_and_for_dark_pages_and_no_other(
     );
 }
 
+/// A tilde is set as the letter ~, and text between two of them is struck through.
+#[test]
+fn no_formula_of_a_chapter_has_a_tilde() {
+    for stem in stems("book/src", ".md") {
+        assert!(!read(format!("book/src/{stem}.md")).contains("\\tilde"), "{stem}: name it in another way");
+    }
+}
+
 #[test]
 fn every_notebook_is_what_its_chapter_says() {
     let output = Command::new(env!("CARGO_BIN_EXE_course")).args(["notebooks", "--check"]).output().unwrap();

@@ -1,7 +1,7 @@
 //! Steps on the tape: differentiating through the solver.
 
 use super::Tableau;
-use crate::tensor::{Dev, PerPoint, Points, Real, check_finite, check_same_batch, entries};
+use crate::tensor::{Dev, PerPoint, Points, Real, check_finite, check_same_batch, check_steps, entries};
 use crate::{Error, Obstacle, Result};
 use dfdx::prelude::{
     HasShape, PutTape, ReshapeTo, Shape, SplitTape, Tape, Tensor, TensorFromVec, ZerosTensor,
@@ -55,9 +55,7 @@ pub fn solve_fixed<const D: usize, T: Tape<Real, Dev>>(
 
 /// An error unless there are steps, between two times.
 fn check_ends(steps: usize, from: Real, to: Real) -> Result<()> {
-    if steps == 0 {
-        return Err(Error::OutOfDomain { what: "the number of steps", expected: "at least 1", found: 0.0 });
-    }
+    check_steps(steps)?;
     match [from, to].into_iter().find(|time| !time.is_finite()) {
         Some(time) => {
             let (what, expected) = ("the time at an end of a path", "finite");

@@ -4,9 +4,11 @@ use super::{
     Adjoint, Divergence, GradientMode, OdeSolver, PathRates, Regularizer, Solution, ThroughSolver,
     TraceEstimator, VectorField,
 };
+#[cfg(doc)]
+use crate::Error;
+use crate::Result;
 use crate::lesson_01_change_of_variables::{Bijection, Density, Sample, StandardNormal};
-use crate::tensor::{Dev, PerPoint, Points, Real, Recording, Source, check_finite};
-use crate::{Error, Result};
+use crate::tensor::{Dev, PerPoint, Points, Real, Recording, Source, check_finite, check_time};
 use dfdx::prelude::{
     Device, Dtype, HasShape, ModuleVisitor, NoneTape, Tape, TensorCollection, TryAdd, ZerosTensor,
 };
@@ -105,10 +107,7 @@ impl<F, G> Cnf<F, G> {
     where
         F: Divergence<D>,
     {
-        if !(0.0..=1.0).contains(&t) {
-            let (what, expected) = ("the time t", "between 0 and 1");
-            return Err(Error::OutOfDomain { what, expected, found: t.into() });
-        }
+        check_time(t.into())?;
         let (z, log_det) = self.solve(x, t, 0.0)?.end;
         Ok(StandardNormal.log_prob(z)?.try_add(log_det)?)
     }

@@ -6,7 +6,7 @@ use super::path::{Moving, Velocity};
 use super::state::{State, total};
 use super::steps::{Pace, Tolerance};
 use super::{ErrorNorm, Tableau, VectorField};
-use crate::tensor::{PerPoint, Points, Real, check_all_finite, check_same_batch, check_some};
+use crate::tensor::{PerPoint, Points, Real, check_all_finite, check_same_batch, check_some, check_steps};
 use crate::{Error, Obstacle, Result};
 use dfdx::prelude::TensorFromVec;
 
@@ -225,8 +225,7 @@ impl OdeSolver {
             return refuse("the time at an end of a path", "finite", time);
         }
         match self.steps {
-            Some(0) => return refuse("the number of steps", "at least 1", 0.0),
-            Some(_) => return Ok(()),
+            Some(steps) => return check_steps(steps),
             None => self.tableau.check_adaptive()?,
         }
         let Tolerance { absolute, relative, .. } = self.tolerance;

@@ -1,8 +1,8 @@
 //! Score, noise and data: three names for what a network predicts.
 
+use super::Sde;
 use super::networks::inverse_sigma;
-use super::{Sde, at_times, check_times, scale};
-use crate::tensor::{PerPoint, Points, check_finite, check_same_batch, values};
+use crate::tensor::{PerPoint, Points, at_times, check_finite, check_same_batch, check_times, scale, values};
 use crate::{Error, Result};
 use dfdx::prelude::{HasShape, TryAdd, TrySub};
 

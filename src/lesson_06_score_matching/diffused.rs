@@ -1,7 +1,10 @@
 //! Denoising score matching at all times at once.
 
-use super::{Score, Sde, at_times, check_times, scale};
-use crate::tensor::{Gradients, Loss, PerPoint, Points, Real, Recording, check_finite, check_same_batch};
+use super::{Score, Sde};
+use crate::tensor::{
+    Gradients, Loss, PerPoint, Points, Real, Recording, at_times, check_finite, check_same_batch,
+    check_times, scale,
+};
 use crate::{Error, Result};
 use dfdx::prelude::{HasShape, MeanTo, Trace, TryAdd, TryMul};
 

@@ -1,8 +1,8 @@
 //! Langevin dynamics: samples from a score alone.
 
 use super::reverse::{langevin_step, score_at};
-use super::{NoiseLevels, Score, check_positive, check_time};
-use crate::tensor::{Points, Real, Source, check_finite};
+use super::{NoiseLevels, Score};
+use crate::tensor::{Points, Real, Source, check_finite, check_positive, check_time};
 use crate::{Error, Result};
 use dfdx::prelude::HasShape;
 

@@ -1,7 +1,7 @@
 //! Noise levels, from the noisiest to the data: the places where samplers stop.
 
-use super::{Sde, check_positive, check_steps, check_time};
-use crate::tensor::{PerPoint, Real, Source, check_some, repeat};
+use super::Sde;
+use crate::tensor::{PerPoint, Real, Source, check_positive, check_some, check_steps, check_time, repeat};
 use crate::{Error, Result};
 use rand::Rng;
 

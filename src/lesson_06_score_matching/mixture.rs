@@ -1,12 +1,13 @@
 //! Scores that are known exactly.
 #![allow(clippy::useless_conversion, reason = "with the feature `f64` a Real is an f64")]
 
-use super::{Score, ScoreTangents, Sde, check_positive, check_time, check_times};
+use super::{Score, ScoreTangents, Sde};
 use crate::data::log_sum_exp;
 use crate::lesson_01_change_of_variables::GaussianMixture;
 use crate::nn::DualPoints;
 use crate::tensor::{
-    PerPoint, Points, Real, check_all_finite, check_finite, check_same_batch, check_some, rows, values,
+    PerPoint, Points, Real, check_all_finite, check_finite, check_positive, check_same_batch, check_some,
+    check_time, check_times, rows, values,
 };
 use crate::{Error, Result};
 use dfdx::prelude::{Const, HasShape, TensorFromVec};

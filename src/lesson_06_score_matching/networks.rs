@@ -1,9 +1,9 @@
 //! Networks that are scores.
 
-use super::{Score, ScoreTangents, Sde, at_times, check_times, scale};
+use super::{Score, ScoreTangents, Sde};
 use crate::lesson_05_cnf::{Divergence, VectorField};
 use crate::nn::{Activation, ConcatSquash, DualPoints, Mlp, Pushforward};
-use crate::tensor::{Dev, PerPoint, Points, Real, values};
+use crate::tensor::{Dev, PerPoint, Points, Real, at_times, check_times, scale, values};
 use crate::{Error, Result};
 use dfdx::prelude::{
     Device, Dtype, HasShape, ModuleVisitor, NoneTape, PutTape, SplitTape, Tape, TensorCollection,

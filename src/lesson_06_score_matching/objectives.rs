@@ -6,7 +6,7 @@
 use crate::lesson_05_cnf::Probes;
 use crate::nn::{DualPoints, Pushforward, dot, exact_trace, jacobian_vector_product};
 use crate::tensor::{
-    Dev, Gradients, Loss, PerPoint, Points, Real, Recording, check_finite, check_same_batch,
+    Dev, Gradients, Loss, PerPoint, Points, Real, Recording, check_finite, check_positive, check_same_batch,
 };
 use crate::{Error, Result};
 use dfdx::prelude::{Axis, HasShape, MeanTo, PutTape, SumTo, Tape, Trace, TryAdd, TryMul, TrySub};
@@ -126,8 +126,8 @@ pub fn denoising_score_matching<const D: usize>(
     sigma: Real,
     gradients: Gradients,
 ) -> Result<Loss> {
-    super::check_positive("sigma", sigma.into())?;
-    super::check_positive("1 / sigma", sigma.recip().into())?;
+    check_positive("sigma", sigma.into())?;
+    check_positive("1 / sigma", sigma.recip().into())?;
     check_finite("x", &x)?;
     check_same_batch("a noise for each point", x.shape().0, noise.shape().0)?;
     check_finite("the noise", &noise)?;

@@ -1,10 +1,13 @@
 //! The ordinary equation that moves the same densities.
 
 use super::networks::linear;
-use super::{Score, ScoreTangents, Sde, at_times, check_positive, check_time, check_times, scale};
+use super::{Score, ScoreTangents, Sde};
 use crate::lesson_05_cnf::{Cnf, Divergence, OdeSolver, TraceEstimator, VectorField};
 use crate::nn::DualPoints;
-use crate::tensor::{Dev, PerPoint, Points, Real, Source, check_finite, check_same_batch};
+use crate::tensor::{
+    Dev, PerPoint, Points, Real, Source, at_times, check_finite, check_positive, check_same_batch,
+    check_time, check_times, scale,
+};
 use crate::{Error, Result};
 use dfdx::prelude::{HasShape, PutTape, SplitTape, Tape, TryAdd};
 

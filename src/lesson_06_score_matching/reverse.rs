@@ -1,7 +1,7 @@
 //! From noise to data in random steps.
 
-use super::{Level, NoiseLevels, ReverseStep, Score, check_positive, same_time};
-use crate::tensor::{Points, Real, Source, check_finite, check_same_batch, rows};
+use super::{Level, NoiseLevels, ReverseStep, Score};
+use crate::tensor::{Points, Real, Source, check_finite, check_positive, check_same_batch, rows, same_time};
 use crate::{Error, Result};
 use dfdx::prelude::{HasShape, TryAdd, TryMul};
 

@@ -1,8 +1,11 @@
 //! Stochastic differential equations that turn data into noise, as data.
 
-use super::{Diffused, at_times, check_positive, check_times, scale};
+use super::Diffused;
 use crate::lesson_01_change_of_variables::{Density, StandardNormal};
-use crate::tensor::{Dev, PerPoint, Points, Real, Source, check_finite, check_same_batch};
+use crate::tensor::{
+    Dev, PerPoint, Points, Real, Source, at_times, check_finite, check_positive, check_same_batch,
+    check_times, scale,
+};
 use crate::{Error, Result};
 use dfdx::prelude::{HasShape, Tape, TryAdd, TryMul};
 

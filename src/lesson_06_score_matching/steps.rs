@@ -1,6 +1,7 @@
 //! One step from a level of noise to one with less: three numbers.
 
 use super::{Level, Sde};
+use crate::tensor::check_positive;
 use crate::{Error, Result};
 
 /// How to step from a level (α, σ) at time t to the next one (α′, σ′) at t′ > t.
@@ -70,8 +71,8 @@ impl ReverseStep {
             let (what, expected) = ("sigma of the level that a step begins at", "a positive number");
             return Err(Error::OutOfDomain { what, expected, found: from.sigma });
         }
-        super::check_positive("alpha of the level that a step begins at", from.alpha)?;
-        super::check_positive("alpha of the level that a step leads to", to.alpha)?;
+        check_positive("alpha of the level that a step begins at", from.alpha)?;
+        check_positive("alpha of the level that a step leads to", to.alpha)?;
         if !(to.sigma >= 0.0 && to.sigma.is_finite()) {
             let (what, expected) = ("sigma of the level that a step leads to", "a finite number from 0");
             return Err(Error::OutOfDomain { what, expected, found: to.sigma });
@@ -84,7 +85,7 @@ impl ReverseStep {
         Ok(match *self {
             Self::EulerMaruyama(sde) => {
                 sde.check()?;
-                super::check_positive("the time between two levels", to.t - from.t)?;
+                check_positive("the time between two levels", to.t - from.t)?;
                 let (h, g) = (to.t - from.t, sde.diffusion(from.t));
                 Coefficients { point: 1.0 - sde.drift(from.t) * h, score: g * g * h, noise: g * h.sqrt() }
             }

@@ -2,8 +2,8 @@
 
 use super::Prediction;
 use super::prediction::pairs_at;
-use crate::lesson_06_score_matching::{Sde, at_times, check_times, scale};
-use crate::tensor::{PerPoint, Points, check_finite, check_same_batch};
+use crate::lesson_06_score_matching::Sde;
+use crate::tensor::{PerPoint, Points, at_times, check_finite, check_same_batch, check_times, scale};
 use crate::{Error, Result};
 use dfdx::prelude::{HasShape, TryAdd};
 use std::f64::consts::FRAC_PI_2;

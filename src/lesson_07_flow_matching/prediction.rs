@@ -1,8 +1,7 @@
 //! Velocity, score, noise and data: four names for what a network predicts.
 
 use super::ProbabilityPath;
-use crate::lesson_06_score_matching::{check_times, scale};
-use crate::tensor::{Dev, PerPoint, Points, Real, check_same_batch, values};
+use crate::tensor::{Dev, PerPoint, Points, Real, check_same_batch, check_times, scale, values};
 use crate::{Error, Result};
 use dfdx::prelude::{HasShape, Tape, TensorFromVec, TryAdd};
 

@@ -2,8 +2,7 @@
 
 use super::{PathCoefficients, ProbabilityPath};
 use crate::lesson_05_cnf::VectorField;
-use crate::lesson_06_score_matching::{check_times, scale};
-use crate::tensor::{PerPoint, Points, Real, values};
+use crate::tensor::{PerPoint, Points, Real, check_times, scale, values};
 use crate::{Error, Result};
 use dfdx::prelude::{HasShape, TensorFromVec, TryAdd};
 

@@ -2,8 +2,7 @@
 
 use super::{Prediction, Predictor};
 use crate::lesson_05_cnf::VectorField;
-use crate::lesson_06_score_matching::{check_steps, same_time};
-use crate::tensor::{Points, Real, Source, check_finite};
+use crate::tensor::{Points, Real, Source, check_finite, check_steps, same_time};
 use crate::{Error, Result};
 use dfdx::prelude::{HasShape, TryAdd, TryMul};
 
