@@ -124,58 +124,79 @@ pub fn proof(answer: impl Fn(&[Vec<f64>], &[usize], &[f64], &[f64]) -> bool) -> 
     Verdict::right("for two proofs, and for three that are none.")
 }
 
-/// Exercise 8.3: the potential f of one row, in a step of Sinkhorn's iteration: with it the row ∑ⱼ exp((f + g_j − c_j) / ε)
-/// of the plan sums to its mass.
-///
-/// The arguments are the costs c_j of the row, the potentials g_j of the columns, ε and the mass.
+/// The costs of one row, the potentials and the masses of the columns, and ε.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OneRow<'a> {
+    /// c_j.
+    pub costs: &'a [f64],
+    /// g_j.
+    pub potentials: &'a [f64],
+    /// b_j.
+    pub masses: &'a [f64],
+    /// ε.
+    pub epsilon: f64,
+}
+
+/// Exercise 8.3: the potential f of one row, in a step of Sinkhorn's iteration. With it the row of the plan
+/// πⱼ = a bⱼ exp((f + gⱼ − cⱼ) / ε) sums to its mass a.
 ///
 /// ```
 /// use pushforward::exercises::ot_coupling::sinkhorn_step;
 ///
-/// let verdict = sinkhorn_step(|costs, g, epsilon, mass| {
-///     let exponents = costs.iter().zip(g).map(|(c, g)| (g - c) / epsilon);
+/// let verdict = sinkhorn_step(|row| {
+///     let exponents = row.costs.iter().zip(row.potentials).map(|(c, g)| (g - c) / row.epsilon);
 ///     let largest = exponents.clone().fold(f64::NEG_INFINITY, f64::max);
-///     let sum: f64 = exponents.map(|e| (e - largest).exp()).sum();
-///     epsilon * (mass.ln() - largest - sum.ln())
+///     let sum: f64 = exponents.zip(row.masses).map(|(e, b)| b * (e - largest).exp()).sum();
+///     -row.epsilon * (largest + sum.ln())
 /// });
 /// assert!(verdict.is_solved(), "{verdict}");
 /// ```
-pub fn sinkhorn_step(answer: impl Fn(&[f64], &[f64], f64, f64) -> f64) -> Verdict {
-    let cases: [(&[f64], &[f64], f64, f64); 4] = [
-        (&[1.0, 2.0, 0.5], &[0.0, 0.3, -0.2], 0.5, 0.25),
-        (&[0.4, 1.5], &[0.1, 0.6], 1.0, 1.0),
-        (&[900.0, 800.0, 1000.0], &[0.0, 5.0, -3.0], 0.5, 0.25),
-        (&[0.0, 1.0], &[900.0, 900.5], 0.5, 0.5),
+pub fn sinkhorn_step(answer: impl Fn(OneRow) -> f64) -> Verdict {
+    let cases: [(&[f64], &[f64], &[f64], f64); 4] = [
+        (&[1.0, 2.0, 0.5], &[0.0, 0.3, -0.2], &[0.5, 0.25, 0.25], 0.5),
+        (&[0.4, 1.5], &[0.1, 0.6], &[0.75, 0.25], 1.0),
+        (&[900.0, 800.0, 1000.0], &[0.0, 5.0, -3.0], &[0.25, 0.25, 0.5], 0.5),
+        (&[0.0, 1.0], &[900.0, 900.5], &[0.5, 0.5], 0.5),
     ];
-    for (costs, g, epsilon, mass) in cases {
-        let step = |sign_of_g: f64, mass: f64| {
-            let exponents = costs.iter().zip(g).map(|(c, g)| (sign_of_g * g - c) / epsilon);
-            let largest = exponents.clone().fold(f64::NEG_INFINITY, f64::max);
-            let sum: f64 = exponents.map(|exponent| (exponent - largest).exp()).sum();
-            mass.ln() - largest - sum.ln()
-        };
-        let right = epsilon * step(1.0, mass);
-        let found = answer(costs, g, epsilon, mass);
+    for (costs, potentials, masses, epsilon) in cases {
+        let row = OneRow { costs, potentials, masses, epsilon };
+        let right = -epsilon * row.log_sum(1.0, true);
+        let found = answer(row);
         if !differs(found, right) {
             continue;
         }
         let is = |wrong: f64| !differs(found, wrong);
         let hint = match () {
-            () if !found.is_finite() && costs[0].max(g[0]) > 700.0 => {
+            () if !found.is_finite() && costs[0].max(potentials[0]) > 700.0 => {
                 " exp leaves the range of numbers here: take the largest exponent out of the sum first."
             }
-            () if is(epsilon * step(1.0, 1.0)) => " The mass of the row is missing.",
-            () if is(epsilon * step(-1.0, mass)) => " The potentials g are added, the costs subtracted.",
-            () if is(step(1.0, mass)) => " Potentials are in the unit of costs: multiply by ε.",
+            () if is(-epsilon * row.log_sum(1.0, false)) => " The masses of the columns are missing.",
+            () if is(-epsilon * row.log_sum(-1.0, true)) => " Potentials are added, costs subtracted.",
+            () if is(-row.log_sum(1.0, true)) => " Potentials are in the unit of costs: multiply by ε.",
             () if is(-right) => " The sign is wrong: a larger f makes the row's mass larger.",
-            () if is(step(1.0, mass).exp()) => " That is the factor exp(f / ε) of the plain iteration.",
+            () if is((-row.log_sum(1.0, true)).exp()) => {
+                " That is the factor exp(f / ε) of the plain iteration."
+            }
             () => "",
         };
         return Verdict::not_yet(format!(
-            "costs {costs:?}, g = {g:?}, ε = {epsilon}, mass {mass}: expected {right:.4}, found {found:.4}.{hint}"
+            "c = {costs:?}, g = {potentials:?}, b = {masses:?}, ε = {epsilon}: expected {right:.4}, found {found:.4}.{hint}"
         ));
     }
     Verdict::right("also where exp alone is 0 or infinite.")
+}
+
+impl OneRow<'_> {
+    /// log ∑ⱼ bⱼ exp((s gⱼ − cⱼ) / ε), with the masses or without.
+    fn log_sum(&self, sign: f64, weighted: bool) -> f64 {
+        let exponents = self.costs.iter().zip(self.potentials).map(|(c, g)| (sign * g - c) / self.epsilon);
+        let largest = exponents.clone().fold(f64::NEG_INFINITY, f64::max);
+        let terms = exponents.zip(self.masses).map(|(exponent, mass)| {
+            let mass = if weighted { *mass } else { 1.0 };
+            mass * (exponent - largest).exp()
+        });
+        largest + terms.sum::<f64>().ln()
+    }
 }
 
 /// A point on a bridge between two ends.

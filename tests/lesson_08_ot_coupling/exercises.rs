@@ -2,7 +2,7 @@
 
 use super::common::verdicts::{accepted, rejected};
 use pushforward::exercises::ot_coupling::{
-    OnBridge, bridge_velocity, normalised_path_energy, pairing_cost, partners, proof, sinkhorn_step,
+    OnBridge, OneRow, bridge_velocity, normalised_path_energy, pairing_cost, partners, proof, sinkhorn_step,
 };
 
 /// A mean over the pairs, divided by their number or not.
@@ -53,28 +53,28 @@ fn the_proof_check_rejects_half_of_the_conditions_and_answers_that_do_not_look()
     rejected(&proof(|_, _, _, _| false), "expected true");
 }
 
-/// log a − log ∑ exp((s g − c) / ε), in the log domain.
-fn log_factor(costs: &[f64], g: &[f64], epsilon: f64, mass: f64, sign: f64) -> f64 {
-    let exponents = costs.iter().zip(g).map(|(c, g)| (sign * g - c) / epsilon);
+/// log ∑ b exp((s g − c) / ε), in the log domain.
+fn log_sum(row: OneRow, masses: &[f64], sign: f64) -> f64 {
+    let exponents = row.costs.iter().zip(row.potentials).map(|(c, g)| (sign * g - c) / row.epsilon);
     let largest = exponents.clone().fold(f64::NEG_INFINITY, f64::max);
-    mass.ln() - largest - exponents.map(|e| (e - largest).exp()).sum::<f64>().ln()
+    largest + exponents.zip(masses).map(|(e, b)| b * (e - largest).exp()).sum::<f64>().ln()
 }
 
 #[test]
 fn the_sinkhorn_check_rejects_the_plain_domain_and_forgotten_factors() {
-    accepted(&sinkhorn_step(|c, g, epsilon, a| epsilon * log_factor(c, g, epsilon, a, 1.0)));
-    let plain = |c: &[f64], g: &[f64], epsilon: f64, a: f64| {
-        let sum: f64 = c.iter().zip(g).map(|(c, g)| ((g - c) / epsilon).exp()).sum();
-        epsilon * (a / sum).ln()
+    accepted(&sinkhorn_step(|row| -row.epsilon * log_sum(row, row.masses, 1.0)));
+    let plain = |row: OneRow| {
+        let exponents = row.costs.iter().zip(row.potentials).map(|(c, g)| (g - c) / row.epsilon);
+        -row.epsilon * exponents.zip(row.masses).map(|(e, b)| b * e.exp()).sum::<f64>().ln()
     };
     rejected(&sinkhorn_step(plain), "largest exponent");
-    rejected(&sinkhorn_step(|c, g, epsilon, _| epsilon * log_factor(c, g, epsilon, 1.0, 1.0)), "mass of the row");
-    rejected(&sinkhorn_step(|c, g, epsilon, a| epsilon * log_factor(c, g, epsilon, a, -1.0)), "are added");
-    rejected(&sinkhorn_step(|c, g, epsilon, a| log_factor(c, g, epsilon, a, 1.0)), "multiply by ε");
-    rejected(&sinkhorn_step(|c, g, epsilon, a| -epsilon * log_factor(c, g, epsilon, a, 1.0)), "sign is wrong");
-    rejected(&sinkhorn_step(|c, g, epsilon, a| log_factor(c, g, epsilon, a, 1.0).exp()), "plain iteration");
-    rejected(&sinkhorn_step(|_, _, _, _| 0.0), "found 0");
-    rejected(&sinkhorn_step(|_, _, _, _| f64::NAN), "found NaN");
+    rejected(&sinkhorn_step(|row| -row.epsilon * log_sum(row, &[1.0; 3], 1.0)), "masses of the columns");
+    rejected(&sinkhorn_step(|row| -row.epsilon * log_sum(row, row.masses, -1.0)), "costs subtracted");
+    rejected(&sinkhorn_step(|row| -log_sum(row, row.masses, 1.0)), "multiply by ε");
+    rejected(&sinkhorn_step(|row| row.epsilon * log_sum(row, row.masses, 1.0)), "sign is wrong");
+    rejected(&sinkhorn_step(|row| (-log_sum(row, row.masses, 1.0)).exp()), "plain iteration");
+    rejected(&sinkhorn_step(|_| 0.0), "found 0");
+    rejected(&sinkhorn_step(|_| f64::NAN), "found NaN");
 }
 
 #[test]
