@@ -17,13 +17,11 @@ mod plan;
 mod scan;
 mod sinkhorn;
 mod transport;
-mod unbalanced;
 mod wasserstein;
 
 pub use assignment::{Assignment, assign};
 pub use costs::Costs;
 pub use plan::Plan;
-pub use sinkhorn::{Entropic, Sinkhorn};
+pub use sinkhorn::{Entropic, Sinkhorn, UnbalancedSinkhorn};
 pub use transport::{Transport, partial_transport, transport};
-pub use unbalanced::UnbalancedSinkhorn;
 pub use wasserstein::wasserstein_2;
