@@ -2,7 +2,7 @@
 
 #![allow(clippy::useless_conversion, reason = "with the feature `f64` a Real is an f64")]
 
-use crate::tensor::{Points, Real, check_finite, check_some, rows};
+use crate::tensor::{Points, Real, check_finite, check_some, entries, rows};
 use crate::{Error, Result};
 use dfdx::prelude::HasShape;
 
@@ -57,8 +57,9 @@ impl Costs {
     /// Errors: [`Error::Empty`]; [`Error::NotFinite`]; with the feature `f64`, [`Error::OutOfDomain`] where points are
     /// more than 10⁷⁵ apart.
     pub fn squared_distances<const D: usize>(x: &Points<D>, y: &Points<D>) -> Result<Self> {
-        let square = |(x, y): (&Real, &Real)| (f64::from(*x) - f64::from(*y)).powi(2);
-        Self::between(x, y, |x, y| x.iter().zip(y).map(square).sum())
+        check_both(x, y)?;
+        let (rows, columns) = (x.shape().0, y.shape().0);
+        Self::new(rows, columns, squares(&entries(x), &entries(y), (rows, columns, D)))
     }
 
     /// cᵢⱼ = `cost`(xᵢ, yⱼ) of N points x and M points y.
@@ -69,10 +70,7 @@ impl Costs {
         y: &Points<D>,
         cost: impl Fn(&[Real; D], &[Real; D]) -> f64,
     ) -> Result<Self> {
-        check_some("x", x.shape().0)?;
-        check_some("y", y.shape().0)?;
-        check_finite("x", x)?;
-        check_finite("y", y)?;
+        check_both(x, y)?;
         let (x, y) = (rows(x), rows(y));
         let mut values = Vec::with_capacity(x.len().saturating_mul(y.len()));
         for x in &x {
@@ -132,4 +130,24 @@ impl Costs {
         };
         Self { rows: rows.len(), columns: columns.len(), values: rows.iter().flat_map(of_row).collect() }
     }
+}
+
+/// An error unless both have points, and all of them are finite.
+fn check_both<const D: usize>(x: &Points<D>, y: &Points<D>) -> Result<()> {
+    check_some("x", x.shape().0)?;
+    check_some("y", y.shape().0)?;
+    check_finite("x", x)?;
+    check_finite("y", y)
+}
+
+/// |xᵢ − yⱼ|² of N rows x and M rows y of D numbers. It is not generic, so that it is compiled, and made quick, with the
+/// library and not with each program that calls it.
+fn squares(x: &[Real], y: &[Real], (n, m, width): (usize, usize, usize)) -> Vec<f64> {
+    let difference = |(x, y): (&Real, &Real)| (f64::from(*x) - f64::from(*y)).powi(2);
+    let mut squares = Vec::with_capacity(n.saturating_mul(m));
+    for x in (0..n).map(|row| &x[row * width..][..width]) {
+        let of_column = |column: usize| x.iter().zip(&y[column * width..][..width]).map(difference).sum::<f64>();
+        squares.extend((0..m).map(of_column));
+    }
+    squares
 }

@@ -10,20 +10,33 @@
 //!   where only a part of the mass moves.
 //! - [`Sinkhorn`] blurs the plan by an entropy; [`UnbalancedSinkhorn`] also bends the weights.
 //! - [`wasserstein_2`] is the distance that the cheapest plan defines.
+//! - A [`Coupling`] makes [`Pairs`] of two batches: [`Independent`], [`ExactOt`], [`SinkhornOt`], [`SchrodingerBridge`], and
+//!   [`ClassAware`], which pairs within each class. A [`TwoSidedPath`] goes from one end of a pair to the other, and gives the
+//!   samples of lesson 07's loss. [`reflow`] makes pairs by a trained field.
+//! - [`FlowAndScore`] learns both on a bridge ([`flow_and_score_loss`]), and a [`BridgeSampler`] walks it in random steps.
+//! - [`measure_paths`] gives the energy and the straightness of a field; [`normalized_path_energy`] relates it to the least.
 
 mod assignment;
+mod bridge;
 mod costs;
+mod coupling;
+mod energy;
 mod plan;
+mod reflow;
 mod scan;
 mod sinkhorn;
 mod transport;
-mod unbalanced;
+mod two_sided;
 mod wasserstein;
 
 pub use assignment::{Assignment, assign};
+pub use bridge::{BridgeSampler, FlowAndScore, flow_and_score_loss};
 pub use costs::Costs;
+pub use coupling::{ClassAware, Coupling, ExactOt, Independent, Pairs, SchrodingerBridge, SinkhornOt};
+pub use energy::{PathMeasures, measure_paths, normalized_path_energy};
 pub use plan::Plan;
-pub use sinkhorn::{Entropic, Sinkhorn};
+pub use reflow::reflow;
+pub use sinkhorn::{Entropic, Sinkhorn, UnbalancedSinkhorn};
 pub use transport::{Transport, partial_transport, transport};
-pub use unbalanced::UnbalancedSinkhorn;
+pub use two_sided::{TwoSidedCoefficients, TwoSidedPath};
 pub use wasserstein::wasserstein_2;

@@ -147,11 +147,15 @@ struct Pair {
 #[inline(always)]
 fn next_pair(costs: &Costs, prices: &[f64], enough: f64, turn: usize) -> Option<Pair> {
     let (row_prices, column_prices) = prices.split_at(costs.rows());
-    let best = |row: usize| {
+    for k in 0..costs.rows() {
+        let row = (turn + k) % costs.rows();
         let least = two_least(costs.row(row), column_prices);
-        Pair { row, column: least.column, saving: row_prices[row] - least.value }
-    };
-    (0..costs.rows()).map(|k| best((turn + k) % costs.rows())).find(|pair| pair.saving > enough)
+        let saving = row_prices[row] - least.value;
+        if saving > enough {
+            return Some(Pair { row, column: least.column, saving });
+        }
+    }
+    None
 }
 
 /// A plan between all rows and columns from one between those that have mass. The price of any other is the highest that

@@ -1,11 +1,16 @@
 //! Plans blurred by an entropy.
 
+mod exponential;
+mod kernel;
+mod part;
+mod unbalanced;
+
 use super::transport::check_balanced;
 use super::{Costs, Plan};
 use crate::tensor::{check_positive, check_steps};
 use crate::{Error, Result};
-mod kernel;
 use kernel::Kernel;
+pub use unbalanced::UnbalancedSinkhorn;
 
 /// Sinkhorn's iteration for the plan that minimises Σ πᵢⱼ cᵢⱼ + ε KL(π | a ⊗ b) among those with the row masses a and the
 /// column masses b (Cuturi 2013, arXiv:1306.0895; Peyré and Cuturi 2019, arXiv:1803.00567, section 4.2).

@@ -1,9 +1,11 @@
 //! Plans that may bend the masses.
 
-use super::sinkhorn::{Entropic, Sinkhorn, absolute};
-use super::transport::check_sides;
-use super::{Costs, Plan};
-use crate::tensor::check_positive;
+use super::exponential::exp;
+use super::{Entropic, Sinkhorn, absolute};
+use crate::lesson_08_ot_coupling::scan::lesser;
+use crate::lesson_08_ot_coupling::transport::check_sides;
+use crate::lesson_08_ot_coupling::{Costs, Plan};
+use crate::tensor::{check_positive, simd};
 use crate::{Error, Result};
 
 /// Entropic transport whose masses need not be kept exactly: the plan π that minimises
@@ -47,15 +49,11 @@ impl UnbalancedSinkhorn {
         let epsilon = absolute(settings.epsilon, costs)?;
         let lambda = self.marginal_weight / (self.marginal_weight + settings.epsilon);
         let turned = costs.turned();
-        let update = |costs: &Costs, potentials: &[f64], masses: &[f64]| -> Vec<f64> {
-            let soft = |row| soft_minimum(costs.row(row), potentials, masses, epsilon);
-            (0..costs.rows()).map(|row| lambda * soft(row)).collect()
-        };
         let (mut f, mut g) = (vec![0.0; costs.rows()], vec![0.0; costs.columns()]);
         let mut change = f64::INFINITY;
         for iterations in 1..=settings.max_iterations {
-            let new_f = update(costs, &g, column_masses);
-            let new_g = update(&turned, &new_f, row_masses);
+            let new_f = soft_minima(costs, &g, column_masses, epsilon, lambda);
+            let new_g = soft_minima(&turned, &new_f, row_masses, epsilon, lambda);
             change = largest_change(&f, &new_f).max(largest_change(&g, &new_g)) / epsilon;
             (f, g) = (new_f, new_g);
             if change <= settings.tolerance {
@@ -68,15 +66,29 @@ impl UnbalancedSinkhorn {
     }
 }
 
-/// −ε ln Σⱼ bⱼ exp((gⱼ − cⱼ) / ε).
-fn soft_minimum(costs: &[f64], potentials: &[f64], masses: &[f64], epsilon: f64) -> f64 {
-    let terms = || {
-        let heavy = costs.iter().zip(potentials).zip(masses).filter(|(_, mass)| **mass > 0.0);
-        heavy.map(|((cost, potential), mass)| ((cost - potential), mass))
+/// −λ ε ln Σⱼ bⱼ exp((gⱼ − cᵢⱼ) / ε) for each row.
+fn soft_minima(costs: &Costs, g: &[f64], masses: &[f64], epsilon: f64, lambda: f64) -> Vec<f64> {
+    // A column without mass has −∞ here, and adds exp(−∞) = 0.
+    let weighted: Vec<f64> = g.iter().zip(masses).map(|(g, mass)| g + epsilon * mass.ln()).collect();
+    let of_row = |row| {
+        simd(
+            #[inline(always)]
+            || soft_minimum(costs.row(row), &weighted, epsilon),
+        )
     };
-    // What is subtracted makes the largest exponential 1.
-    let least = terms().map(|(reduced, _)| reduced).fold(f64::INFINITY, f64::min);
-    let sum: f64 = terms().map(|(reduced, mass)| mass * ((least - reduced) / epsilon).exp()).sum();
+    (0..costs.rows()).map(|row| lambda * of_row(row)).collect()
+}
+
+/// −ε ln Σⱼ exp((hⱼ − cⱼ) / ε), of which the largest term is taken out, so that none overflows.
+#[inline(always)]
+fn soft_minimum(costs: &[f64], weighted: &[f64], epsilon: f64) -> f64 {
+    let (mut least, mut sum) = (f64::INFINITY, 0.0);
+    for (cost, weighted) in costs.iter().zip(weighted) {
+        least = lesser(cost - weighted, least);
+    }
+    for (cost, weighted) in costs.iter().zip(weighted) {
+        sum += exp((least - (cost - weighted)) / epsilon);
+    }
     least - epsilon * sum.ln()
 }
 
