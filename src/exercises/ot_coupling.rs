@@ -317,21 +317,21 @@ pub fn partners(answer: impl Fn(&[Vec<f64>], &[f64]) -> Vec<usize>) -> Verdict {
     Verdict::right("also for rows of different masses, and at u = 0.")
 }
 
-/// Exercise 8.6: the normalised path energy |E − W₂²| / W₂², with E = ∫ |v|² dt from 0 to 1 by the trapezoidal rule.
+/// Exercise 8.6: the normalized path energy |E − W₂²| / W₂², with E = ∫ |v|² dt from 0 to 1 by the trapezoidal rule.
 ///
 /// The arguments are the mean of |v|² over the paths at equally spaced times, the first 0 and the last 1, and W₂.
 ///
 /// ```
-/// use pushforward::exercises::ot_coupling::normalised_path_energy;
+/// use pushforward::exercises::ot_coupling::normalized_path_energy;
 ///
-/// let verdict = normalised_path_energy(|squared_speeds, w_2| {
+/// let verdict = normalized_path_energy(|squared_speeds, w_2| {
 ///     let areas = squared_speeds.windows(2).map(|pair| 0.5 * (pair[0] + pair[1]));
 ///     let energy = areas.sum::<f64>() / (squared_speeds.len() - 1) as f64;
 ///     (energy - w_2 * w_2).abs() / (w_2 * w_2)
 /// });
 /// assert!(verdict.is_solved(), "{verdict}");
 /// ```
-pub fn normalised_path_energy(answer: impl Fn(&[f64], f64) -> f64) -> Verdict {
+pub fn normalized_path_energy(answer: impl Fn(&[f64], f64) -> f64) -> Verdict {
     let cases: [(&[f64], f64); 3] =
         [(&[10.0, 8.0, 9.0, 15.0, 30.0], 3.0), (&[4.0, 6.0], 2.0), (&[7.0, 8.0, 8.5], 3.0)];
     for (speeds, w_2) in cases {

@@ -2,7 +2,7 @@
 
 use super::common::verdicts::{accepted, rejected};
 use pushforward::exercises::ot_coupling::{
-    OnBridge, OneRow, bridge_velocity, normalised_path_energy, pairing_cost, partners, proof, sinkhorn_step,
+    OnBridge, OneRow, bridge_velocity, normalized_path_energy, pairing_cost, partners, proof, sinkhorn_step,
 };
 
 /// A mean over the pairs, divided by their number or not.
@@ -126,7 +126,7 @@ fn trapezoid(speeds: &[f64]) -> f64 {
 #[test]
 fn the_path_energy_check_rejects_other_rules_and_other_units() {
     let npe = |energy: fn(&[f64]) -> f64, w_2: fn(f64) -> f64| {
-        normalised_path_energy(move |speeds, w| (energy(speeds) - w_2(w)).abs() / w_2(w))
+        normalized_path_energy(move |speeds, w| (energy(speeds) - w_2(w)).abs() / w_2(w))
     };
     let squared: fn(f64) -> f64 = |w| w * w;
     accepted(&npe(trapezoid, squared));
@@ -140,9 +140,9 @@ fn the_path_energy_check_rejects_other_rules_and_other_units() {
         &npe(|s| s[..s.len() - 1].iter().sum::<f64>() / (s.len() - 1) as f64, squared),
         "not one of them",
     );
-    rejected(&normalised_path_energy(|speeds, _| trapezoid(speeds)), "energy itself");
-    rejected(&normalised_path_energy(|speeds, w| (trapezoid(speeds) - w * w).abs()), "Divide by W₂²");
-    rejected(&normalised_path_energy(|speeds, w| (trapezoid(speeds) - w * w) / (w * w)), "absolute value");
-    rejected(&normalised_path_energy(|_, _| 0.3), "found 0.3");
-    rejected(&normalised_path_energy(|_, _| f64::NAN), "NaN");
+    rejected(&normalized_path_energy(|speeds, _| trapezoid(speeds)), "energy itself");
+    rejected(&normalized_path_energy(|speeds, w| (trapezoid(speeds) - w * w).abs()), "Divide by W₂²");
+    rejected(&normalized_path_energy(|speeds, w| (trapezoid(speeds) - w * w) / (w * w)), "absolute value");
+    rejected(&normalized_path_energy(|_, _| 0.3), "found 0.3");
+    rejected(&normalized_path_energy(|_, _| f64::NAN), "NaN");
 }
