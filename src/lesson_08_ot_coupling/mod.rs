@@ -16,6 +16,7 @@ mod costs;
 mod plan;
 mod scan;
 mod sinkhorn;
+mod support;
 mod transport;
 mod wasserstein;
 
