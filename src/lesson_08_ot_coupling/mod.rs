@@ -25,6 +25,7 @@ mod plan;
 mod reflow;
 mod scan;
 mod sinkhorn;
+mod support;
 mod transport;
 mod two_sided;
 mod wasserstein;
