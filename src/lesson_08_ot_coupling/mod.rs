@@ -25,9 +25,9 @@ mod plan;
 mod reflow;
 mod scan;
 mod sinkhorn;
+mod support;
 mod transport;
 mod two_sided;
-mod unbalanced;
 mod wasserstein;
 
 pub use assignment::{Assignment, assign};
@@ -37,8 +37,7 @@ pub use coupling::{ClassAware, Coupling, ExactOt, Independent, Pairs, Schrodinge
 pub use energy::{PathMeasures, measure_paths, normalized_path_energy};
 pub use plan::Plan;
 pub use reflow::reflow;
-pub use sinkhorn::{Entropic, Sinkhorn};
+pub use sinkhorn::{Entropic, Sinkhorn, UnbalancedSinkhorn};
 pub use transport::{Transport, partial_transport, transport};
 pub use two_sided::{TwoSidedCoefficients, TwoSidedPath};
-pub use unbalanced::UnbalancedSinkhorn;
 pub use wasserstein::wasserstein_2;

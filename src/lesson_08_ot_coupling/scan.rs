@@ -11,33 +11,67 @@ pub(super) struct Least {
     pub(super) second: f64,
 }
 
-/// Looks through a row. Each lane keeps its own two least, and at the end the lanes are compared: a loop without
-/// branches, which becomes vector instructions.
+/// Looks through a row.
 #[inline(always)]
 pub(super) fn two_least(costs: &[f64], prices: &[f64]) -> Least {
-    let (mut least, mut second) = ([f64::INFINITY; LANES], [f64::INFINITY; LANES]);
-    let mut at = [0; LANES];
-    let mut look = |block: usize, costs: &[f64; LANES], prices: &[f64; LANES]| {
+    let mut lanes = Lanes::new();
+    let ((blocks, last_costs), (block_prices, last_prices)) = (costs.as_chunks(), prices.as_chunks());
+    for (block, (costs, prices)) in blocks.iter().zip(block_prices).enumerate() {
+        lanes.look(block, costs, prices);
+    }
+    if !last_costs.is_empty() {
+        lanes.look(blocks.len(), &filled(last_costs, f64::INFINITY), &filled(last_prices, 0.0));
+    }
+    lanes.least()
+}
+
+/// Each lane keeps its own two least, and the lanes are compared at the end: so the loop has no branches and becomes vector
+/// instructions.
+struct Lanes {
+    least: [f64; LANES],
+    second: [f64; LANES],
+    /// The block of the least.
+    at: [usize; LANES],
+}
+
+impl Lanes {
+    #[inline(always)]
+    fn new() -> Self {
+        Self { least: [f64::INFINITY; LANES], second: [f64::INFINITY; LANES], at: [0; LANES] }
+    }
+
+    #[inline(always)]
+    fn look(&mut self, block: usize, costs: &[f64; LANES], prices: &[f64; LANES]) {
         for lane in 0..LANES {
             let reduced = costs[lane] - prices[lane];
-            let is_less = reduced < least[lane];
-            second[lane] = lesser(if is_less { least[lane] } else { reduced }, second[lane]);
-            at[lane] = if is_less { block } else { at[lane] };
-            least[lane] = lesser(reduced, least[lane]);
+            let is_less = reduced < self.least[lane];
+            self.second[lane] = lesser(if is_less { self.least[lane] } else { reduced }, self.second[lane]);
+            self.at[lane] = if is_less { block } else { self.at[lane] };
+            self.least[lane] = lesser(reduced, self.least[lane]);
         }
-    };
-    let ((costs, last_costs), (prices, last_prices)) = (costs.as_chunks(), prices.as_chunks());
-    for (block, (costs, prices)) in costs.iter().zip(prices).enumerate() {
-        look(block, costs, prices);
     }
-    look(costs.len(), &filled(last_costs, f64::INFINITY), &filled(last_prices, 0.0));
-    let lane = (1..LANES).fold(0, |best, lane| if least[lane] < least[best] { lane } else { best });
-    let others = (0..LANES).filter(|other| *other != lane).map(|other| least[other]);
-    Least {
-        value: least[lane],
-        column: at[lane] * LANES + lane,
-        second: others.fold(second[lane], |second, value| lesser(value, second)),
+
+    #[inline(always)]
+    fn least(&self) -> Least {
+        let lane = first_least(&self.least);
+        let mut second = self.second[lane];
+        for other in 0..LANES {
+            if other != lane {
+                second = lesser(self.least[other], second);
+            }
+        }
+        Least { value: self.least[lane], column: self.at[lane] * LANES + lane, second }
     }
+}
+
+/// The first lane with the least number.
+#[inline(always)]
+pub(super) fn first_least(lanes: &[f64; LANES]) -> usize {
+    let mut best = 0;
+    for lane in 1..LANES {
+        best = if lanes[lane] < lanes[best] { lane } else { best };
+    }
+    best
 }
 
 /// The rest of a row that fills no block, filled up.

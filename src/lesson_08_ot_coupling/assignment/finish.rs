@@ -5,7 +5,7 @@
 //! the shortest path to a free column, along which the rows before change their columns.
 
 use super::super::Costs;
-use super::super::scan::{LANES, filled, lesser, two_least};
+use super::super::scan::{LANES, filled, first_least, lesser, two_least};
 use super::matching::{Matching, NONE};
 use crate::tensor::simd;
 
@@ -127,25 +127,37 @@ impl Search {
     #[inline(always)]
     fn relax(&mut self, costs: &[f64], row: usize, start: f64) -> (f64, usize) {
         let (mut least, mut at) = ([f64::INFINITY; LANES], [0; LANES]);
-        let mut look = |block: usize, costs: &[f64; LANES]| {
-            let (distances, before) = (&mut self.distances[block], &mut self.rows_before[block]);
-            let prices = &self.prices[block];
-            for lane in 0..LANES {
-                let distance = costs[lane] - prices[lane] + start;
-                let is_shorter = distance < distances[lane];
-                before[lane] = if is_shorter { row } else { before[lane] };
-                distances[lane] = lesser(distance, distances[lane]);
-                at[lane] = if distances[lane] < least[lane] { block } else { at[lane] };
-                least[lane] = lesser(distances[lane], least[lane]);
-            }
-        };
         let (blocks, rest) = costs.as_chunks();
-        blocks.iter().enumerate().for_each(|(block, costs)| look(block, costs));
-        if !rest.is_empty() {
-            look(blocks.len(), &filled(rest, f64::INFINITY));
+        for (block, costs) in blocks.iter().enumerate() {
+            self.relax_block(costs, row, start, block, (&mut least, &mut at));
         }
-        let lane = (1..LANES).fold(0, |best, lane| if least[lane] < least[best] { lane } else { best });
+        if !rest.is_empty() {
+            let costs = filled(rest, f64::INFINITY);
+            self.relax_block(&costs, row, start, blocks.len(), (&mut least, &mut at));
+        }
+        let lane = first_least(&least);
         (least[lane], at[lane] * LANES + lane)
+    }
+
+    #[inline(always)]
+    fn relax_block(
+        &mut self,
+        costs: &[f64; LANES],
+        row: usize,
+        start: f64,
+        block: usize,
+        (least, at): (&mut [f64; LANES], &mut [usize; LANES]),
+    ) {
+        let (distances, before) = (&mut self.distances[block], &mut self.rows_before[block]);
+        let prices = &self.prices[block];
+        for lane in 0..LANES {
+            let distance = costs[lane] - prices[lane] + start;
+            let is_shorter = distance < distances[lane];
+            before[lane] = if is_shorter { row } else { before[lane] };
+            distances[lane] = lesser(distance, distances[lane]);
+            at[lane] = if distances[lane] < least[lane] { block } else { at[lane] };
+            least[lane] = lesser(distances[lane], least[lane]);
+        }
     }
 
     /// Each row on the path takes the column to which the path goes on from it.

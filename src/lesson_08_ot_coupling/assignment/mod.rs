@@ -30,7 +30,7 @@ pub struct Assignment {
 /// The assignment of least cost, min Σᵢ c(i, σ(i)) over all permutations σ, exactly.
 ///
 /// Two stages. An auction in single precision with falling ε finds prices that are nearly right (Bertsekas 1979, *A
-/// distributed algorithm for the assignment problem*; scaled as in Bertsekas and Eckstein 1988, *Dual coordinate step methods
+/// distributed algorithm for the assignment problem*; Peyré and Cuturi 2019, arXiv:1803.00567, section 3.7; scaled as in Bertsekas and Eckstein 1988, *Dual coordinate step methods
 /// for linear network flow problems*). Then, in f64, what its prices do not prove is undone and paired again along shortest
 /// paths (Jonker and Volgenant 1987, *A shortest augmenting path algorithm for dense and sparse linear assignment problems*).
 /// The auction only chooses the start: the answer does not depend on its precision. The number of its bids is bounded by a

@@ -6,6 +6,7 @@ mod tree;
 
 use super::plan::check_masses;
 use super::scan::two_least;
+use super::support::Support;
 use super::{Costs, Plan};
 use crate::tensor::{check_positive, check_same_batch, simd};
 use crate::{Error, Result};
@@ -63,14 +64,23 @@ pub struct Transport {
 /// ```
 pub fn transport(costs: &Costs, row_masses: &[f64], column_masses: &[f64]) -> Result<Transport> {
     let mass = check_balanced(costs, row_masses, column_masses)?;
-    let (rows, columns) = (positive(row_masses), positive(column_masses));
-    if (rows.len(), columns.len()) == (costs.rows(), costs.columns()) {
+    let support = Support::new(row_masses, column_masses);
+    if support.is_all_of(costs) {
         return solve(costs, row_masses, column_masses, mass);
     }
-    let part = |masses: &[f64], at: &[usize]| at.iter().map(|n| masses[*n]).collect::<Vec<_>>();
-    let (few_rows, few_columns) = (part(row_masses, &rows), part(column_masses, &columns));
-    let found = solve(&costs.part(&rows, &columns), &few_rows, &few_columns, mass)?;
-    completed(costs, &found, &rows, &columns)
+    let (a, b) = support.masses(row_masses, column_masses);
+    let found = solve(&support.costs(costs), &a, &b, mass)?;
+    // The price of any other row or column is the highest that the costs allow.
+    let allowed = |costs: &Costs, prices: &[f64]| {
+        (0..costs.rows()).map(|row| two_least(costs.row(row), prices).value).collect::<Vec<_>>()
+    };
+    let (row_prices, column_prices) = support.numbers(
+        (&found.row_prices, &found.column_prices),
+        (costs.columns(), f64::NEG_INFINITY),
+        |columns| allowed(costs, columns),
+        |rows| allowed(&costs.turned(), rows),
+    );
+    Ok(Transport { plan: support.plan(&found.plan, costs)?, row_prices, column_prices })
 }
 
 /// The total mass, where the masses fit the costs and each other.
@@ -92,11 +102,6 @@ pub(super) fn check_sides(costs: &Costs, row_masses: &[f64], column_masses: &[f6
     check_positive("the mass of all rows", rows)?;
     check_positive("the mass of all columns", columns)?;
     Ok((rows, columns))
-}
-
-/// Where there is mass.
-pub(super) fn positive(masses: &[f64]) -> Vec<usize> {
-    (0..masses.len()).filter(|n| masses[*n] > 0.0).collect()
 }
 
 /// A plan between positive masses.
@@ -147,33 +152,13 @@ struct Pair {
 #[inline(always)]
 fn next_pair(costs: &Costs, prices: &[f64], enough: f64, turn: usize) -> Option<Pair> {
     let (row_prices, column_prices) = prices.split_at(costs.rows());
-    let best = |row: usize| {
+    for k in 0..costs.rows() {
+        let row = (turn + k) % costs.rows();
         let least = two_least(costs.row(row), column_prices);
-        Pair { row, column: least.column, saving: row_prices[row] - least.value }
-    };
-    (0..costs.rows()).map(|k| best((turn + k) % costs.rows())).find(|pair| pair.saving > enough)
-}
-
-/// A plan between all rows and columns from one between those that have mass. The price of any other is the highest that
-/// the prices of those allow.
-fn completed(costs: &Costs, found: &Transport, rows: &[usize], columns: &[usize]) -> Result<Transport> {
-    let mut masses = vec![0.0; costs.rows() * costs.columns()];
-    let mut column_prices = vec![f64::INFINITY; costs.columns()];
-    for (few, &row) in rows.iter().enumerate() {
-        for (mass, &column) in found.plan.row(few).iter().zip(columns) {
-            masses[row * costs.columns() + column] = *mass;
+        let saving = row_prices[row] - least.value;
+        if saving > enough {
+            return Some(Pair { row, column: least.column, saving });
         }
-        let allowed = costs.row(row).iter().map(|cost| cost - found.row_prices[few]);
-        column_prices.iter_mut().zip(allowed).for_each(|(price, allowed)| *price = price.min(allowed));
     }
-    for (price, &column) in found.column_prices.iter().zip(columns) {
-        column_prices[column] = *price;
-    }
-    let allowed = |row| two_least(costs.row(row), &column_prices).value;
-    let mut row_prices: Vec<f64> = (0..costs.rows()).map(allowed).collect();
-    for (price, &row) in found.row_prices.iter().zip(rows) {
-        row_prices[row] = *price;
-    }
-    let plan = Plan::new(costs.rows(), costs.columns(), masses)?;
-    Ok(Transport { plan, row_prices, column_prices })
+    None
 }

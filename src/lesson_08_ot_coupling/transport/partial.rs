@@ -8,7 +8,7 @@ use crate::{Error, Result};
 /// column more than its mass b, exactly.
 ///
 /// One more row and one more column, of cost 0, take the masses that stay, a cost above all others keeps the two apart, and
-/// the rest is [`transport`] (Chapel, Alaya and Gasso 2020, arXiv:2002.08276, section 3.1).
+/// the rest is [`transport`] (Chapel, Alaya and Gasso 2020, arXiv:2002.08276).
 ///
 /// The prices prove it: uᵢ + vⱼ ≤ cᵢⱼ with equality where mass moves, uᵢ ≤ 0 with equality where some of a row stays, and
 /// vⱼ ≤ λ = max vⱼ with equality where a column has room. So no such plan costs less than λ `mass` + Σ aᵢ uᵢ + Σ bⱼ (vⱼ − λ).

@@ -1,11 +1,19 @@
 //! Plans blurred by an entropy.
 
+mod exponential;
+mod kernel;
+mod part;
+mod soft;
+mod unbalanced;
+
+use super::support::Support;
 use super::transport::check_balanced;
 use super::{Costs, Plan};
 use crate::tensor::{check_positive, check_steps};
 use crate::{Error, Result};
-mod kernel;
 use kernel::Kernel;
+use soft::soft_minima;
+pub use unbalanced::UnbalancedSinkhorn;
 
 /// Sinkhorn's iteration for the plan that minimises Σ πᵢⱼ cᵢⱼ + ε KL(π | a ⊗ b) among those with the row masses a and the
 /// column masses b (Cuturi 2013, arXiv:1306.0895; Peyré and Cuturi 2019, arXiv:1803.00567, section 4.2).
@@ -75,7 +83,25 @@ impl Sinkhorn {
         self.check()?;
         check_positive("epsilon", epsilon)?;
         let mass = check_balanced(costs, row_masses, column_masses)?;
-        let mut kernel = Kernel::new(costs, epsilon, row_masses, column_masses);
+        let support = Support::new(row_masses, column_masses);
+        if support.is_all_of(costs) {
+            return self.iterate(epsilon, costs, (row_masses, column_masses), mass);
+        }
+        let (a, b) = support.masses(row_masses, column_masses);
+        let found = self.iterate(epsilon, &support.costs(costs), (&a, &b), mass)?;
+        let (row_potentials, column_potentials) = support.numbers(
+            (&found.row_potentials, &found.column_potentials),
+            (costs.columns(), 0.0),
+            |g| soft_minima(costs, g, column_masses, epsilon),
+            |f| soft_minima(&costs.turned(), f, row_masses, epsilon),
+        );
+        let plan = support.plan(&found.plan, costs)?;
+        Ok(Entropic { plan, row_potentials, column_potentials, iterations: found.iterations })
+    }
+
+    /// The same where all masses are positive.
+    fn iterate(&self, epsilon: f64, costs: &Costs, (a, b): (&[f64], &[f64]), mass: f64) -> Result<Entropic> {
+        let mut kernel = Kernel::new(costs, epsilon, a, b);
         let mut residual = f64::INFINITY;
         for iterations in 1..=self.max_iterations {
             residual = kernel.iterate() / mass;
