@@ -30,6 +30,7 @@ CASES = [
     "cfm_train/w64_selu/b2048",
     "cfm_train/w256_silu/b256",
     "cfm_train/w256_silu/b2048",
+    "otcfm_train/w64_selu/b256",
     "dsm_train/w64_selu/b256",
     "dsm_train/w256_silu/b256",
     "sample/w64_selu_fixed/n10000/euler100",

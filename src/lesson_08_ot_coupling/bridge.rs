@@ -15,7 +15,7 @@ use dfdx::prelude::{
 };
 
 /// A velocity and a score of the same densities p_t: the ordinary equation dx = v dt and the stochastic ones
-/// dx = (v + ½ σ² s) dt + σ dw all have them (Tong et al. 2023, arXiv:2307.03672, section 3).
+/// dx = (v + ½ σ² s) dt + σ dw all have them (Tong et al. 2023, arXiv:2307.03672).
 ///
 /// The parameters are those of both.
 #[derive(Clone, Debug)]
@@ -113,7 +113,7 @@ pub fn flow_and_score_loss<const D: usize>(
 }
 
 /// Random paths by dx = (v + ½ σ² s) dt + σ dw from t = 0 on, or back by dx = (v − ½ σ² s) dt + σ dw, in steps of one length
-/// (Euler-Maruyama; Tong et al. 2023, arXiv:2307.03672, section 3).
+/// (Euler-Maruyama; Tong et al. 2023, arXiv:2307.03672).
 ///
 /// Whatever σ is, the densities are those of dx = v dt. With the σ of a Schrödinger bridge, so are the pairs of its ends.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -16,7 +16,7 @@ pub struct PathMeasures<const D: usize> {
     /// Brenier 2000, doi:10.1007/s002110050002).
     pub path_energy: f64,
     /// ∫ E |x₁ − x₀ − v(t, x_t)|² dt, which is 0 exactly if every path is straight and walked at one speed (Liu, Gong and Liu
-    /// 2022, arXiv:2209.03003, section 2).
+    /// 2022, arXiv:2209.03003).
     pub straightness: f64,
 }
 
@@ -69,7 +69,7 @@ pub fn measure_paths<const D: usize>(
 }
 
 /// |E − W₂²| / W₂²: how much more energy E than the least possible the paths between two distributions at the distance W₂
-/// have, in parts of it (Tong et al. 2023, arXiv:2302.00482, section 6.1).
+/// have, in parts of it (Tong et al. 2023, arXiv:2302.00482).
 ///
 /// ```
 /// use pushforward::ot_coupling::normalized_path_energy;
