@@ -50,8 +50,8 @@ fn no_permutation_is_cheaper_than_the_assignment() {
     }
 }
 
-/// The mean cost of an optimal pairing by `ot.emd2` of POT 0.9.7.post1, weights 1/n: `instance(n, 0)` of
-/// `benches/peers/ot.py`.
+/// The mean cost of an optimal pairing by `ot.emd2` of POT 0.9.7.post1, weights 1/n: `costs(n, 0)` of
+/// `benches/peers/transport.py`.
 const EMD: [(usize, f64); 5] = [
     (128, 14.979335865749823),
     (256, 14.784165619606888),

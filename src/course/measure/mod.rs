@@ -8,6 +8,7 @@ mod residual;
 mod sampling;
 mod score;
 mod training;
+mod transport;
 
 use super::problem::Problem;
 use pushforward::Result;
@@ -51,6 +52,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         residual::CASES,
         cnf::CASES,
         score::CASES,
+        transport::CASES,
     ];
     families.into_iter().flatten()
 }
