@@ -42,7 +42,7 @@ pub fn pairing_cost(answer: impl Fn(&[[f64; 2]], &[[f64; 2]], &[usize]) -> f64) 
             () => "",
         };
         return Verdict::not_yet(format!(
-            "{n} pairs, columns {columns:?}: expected {right:.4}, found {found:.4}.{hint}"
+            "columns {columns:?}: expected {right:.4}, found {found:.4}.{hint}"
         ));
     }
     Verdict::right("for one, three and four pairs.")

@@ -146,7 +146,8 @@ fn squares(x: &[Real], y: &[Real], (n, m, width): (usize, usize, usize)) -> Vec<
     let difference = |(x, y): (&Real, &Real)| (f64::from(*x) - f64::from(*y)).powi(2);
     let mut squares = Vec::with_capacity(n.saturating_mul(m));
     for x in (0..n).map(|row| &x[row * width..][..width]) {
-        let of_column = |column: usize| x.iter().zip(&y[column * width..][..width]).map(difference).sum::<f64>();
+        let of_column =
+            |column: usize| x.iter().zip(&y[column * width..][..width]).map(difference).sum::<f64>();
         squares.extend((0..m).map(of_column));
     }
     squares

@@ -132,10 +132,7 @@ fn the_path_energy_check_rejects_other_rules_and_other_units() {
     accepted(&npe(trapezoid, squared));
     rejected(&npe(trapezoid, |w| w), "not W₂");
     rejected(&npe(|speeds| speeds.iter().sum::<f64>() / speeds.len() as f64, squared), "count half");
-    rejected(
-        &npe(|s| s[1..].iter().sum::<f64>() / (s.len() - 1) as f64, squared),
-        "not one of them",
-    );
+    rejected(&npe(|s| s[1..].iter().sum::<f64>() / (s.len() - 1) as f64, squared), "not one of them");
     rejected(
         &npe(|s| s[..s.len() - 1].iter().sum::<f64>() / (s.len() - 1) as f64, squared),
         "not one of them",

@@ -9,6 +9,7 @@ mod residual;
 mod sampling;
 mod score;
 mod training;
+mod transport;
 
 use super::problem::Problem;
 use pushforward::Result;
@@ -56,6 +57,7 @@ fn cases(full: bool) -> impl Iterator<Item = &'static Case> {
         cnf::CASES,
         score::CASES,
         if full { quality::FULL } else { quality::CASES },
+        transport::CASES,
     ];
     families.into_iter().flatten()
 }
