@@ -2,7 +2,7 @@
 
 #![allow(clippy::useless_conversion, reason = "with the feature `f64` a Real is an f64")]
 
-use crate::tensor::{Points, Real, check_finite, check_some, entries, rows};
+use crate::tensor::{Points, Real, check_finite, check_some, entries, room, rows};
 use crate::{Error, Result};
 use dfdx::prelude::HasShape;
 
@@ -43,11 +43,9 @@ impl Costs {
         if values.len() != expected {
             return Err(Error::WrongLength { what, expected, found: values.len() });
         }
-        if let Some(index) = values.iter().position(|cost| !cost.is_finite()) {
-            return Err(Error::NotFinite { what, index, value: values[index] as Real });
-        }
-        if let Some(&found) = values.iter().find(|cost| cost.abs() > LARGEST) {
-            return Err(Error::OutOfDomain { what: "a cost", expected: "from -1e150 to 1e150", found });
+        // Without a branch for each cost, all of them are looked at in vector instructions.
+        if !values.iter().fold(true, |all, cost| all & (cost.abs() <= LARGEST)) {
+            return Err(refusal(&values));
         }
         Ok(Self { rows, columns, values })
     }
@@ -59,12 +57,13 @@ impl Costs {
     pub fn squared_distances<const D: usize>(x: &Points<D>, y: &Points<D>) -> Result<Self> {
         check_both(x, y)?;
         let (rows, columns) = (x.shape().0, y.shape().0);
-        Self::new(rows, columns, squares(&entries(x), &entries(y), (rows, columns, D)))
+        Self::new(rows, columns, squares(&entries(x), &entries(y), (rows, columns, D))?)
     }
 
     /// cᵢⱼ = `cost`(xᵢ, yⱼ) of N points x and M points y.
     ///
-    /// Errors: [`Error::Empty`]; [`Error::NotFinite`] for points and costs; [`Error::OutOfDomain`] for a cost above 10¹⁵⁰.
+    /// Errors: [`Error::Empty`]; [`Error::NotFinite`] for points and costs; [`Error::OutOfDomain`] for a cost above
+    /// 10¹⁵⁰.
     pub fn between<const D: usize>(
         x: &Points<D>,
         y: &Points<D>,
@@ -72,7 +71,7 @@ impl Costs {
     ) -> Result<Self> {
         check_both(x, y)?;
         let (x, y) = (rows(x), rows(y));
-        let mut values = Vec::with_capacity(x.len().saturating_mul(y.len()));
+        let mut values = room(x.len().saturating_mul(y.len()))?;
         for x in &x {
             values.extend(y.iter().map(|y| cost(x, y)));
         }
@@ -142,13 +141,27 @@ fn check_both<const D: usize>(x: &Points<D>, y: &Points<D>) -> Result<()> {
 
 /// |xᵢ − yⱼ|² of N rows x and M rows y of D numbers. It is not generic, so that it is compiled, and made quick, with the
 /// library and not with each program that calls it.
-fn squares(x: &[Real], y: &[Real], (n, m, width): (usize, usize, usize)) -> Vec<f64> {
+fn squares(x: &[Real], y: &[Real], (n, m, width): (usize, usize, usize)) -> Result<Vec<f64>> {
     let difference = |(x, y): (&Real, &Real)| (f64::from(*x) - f64::from(*y)).powi(2);
-    let mut squares = Vec::with_capacity(n.saturating_mul(m));
+    let mut squares = room(n.saturating_mul(m))?;
     for x in (0..n).map(|row| &x[row * width..][..width]) {
         let of_column =
             |column: usize| x.iter().zip(&y[column * width..][..width]).map(difference).sum::<f64>();
         squares.extend((0..m).map(of_column));
     }
-    squares
+    Ok(squares)
+}
+
+/// What is wrong with costs of which one is too large or no number.
+fn refusal(values: &[f64]) -> Error {
+    let (index, found) = values
+        .iter()
+        .copied()
+        .enumerate()
+        .find(|(_, cost)| !(-LARGEST..=LARGEST).contains(cost))
+        .unwrap_or_default();
+    if found.is_finite() {
+        return Error::OutOfDomain { what: "a cost", expected: "from -1e150 to 1e150", found };
+    }
+    Error::NotFinite { what: "a matrix of costs", index, value: found as Real }
 }

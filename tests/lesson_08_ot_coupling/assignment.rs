@@ -6,8 +6,8 @@ use pushforward::ot_coupling::{Assignment, Costs, assign};
 use pushforward::tensor::{Real, Source};
 use rand::Rng;
 
-/// The assignment, where its prices prove it to the rounding of numbers as large as the costs: Σ u + Σ v is its cost, and
-/// nothing is cheaper.
+/// The assignment, where its prices prove it to the rounding of numbers as large as the costs: Σ u + Σ v is its cost,
+/// and nothing is cheaper.
 #[track_caller]
 fn proven(what: &str, costs: &Costs) -> Assignment {
     let found = assign(costs).unwrap();

@@ -40,8 +40,8 @@ fn proven(what: &str, costs: &Costs, a: &[f64], b: &[f64]) -> Transport {
     found
 }
 
-/// The least cost over all corners of the set of plans, each of which is a forest of pairs: what a pair moves is found by
-/// taking off leaves.
+/// The least cost over all corners of the set of plans, each of which is a forest of pairs: what a pair moves is found
+/// by taking off leaves.
 fn least_of_all_corners(costs: &Costs, a: &[f64], b: &[f64]) -> f64 {
     let (n, m) = (a.len(), b.len());
     let corners = (0_u32..1 << (n * m)).filter(|chosen| chosen.count_ones() as usize == n + m - 1);

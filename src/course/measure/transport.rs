@@ -69,8 +69,8 @@ fn sinkhorn(n: usize) -> Result<Vec<Figure>> {
     ])
 }
 
-/// The squared distances of n points of N(0, I), by Box and Muller's method from the stream of `seed`, and n of torchcfm's
-/// eight Gaussians from the stream of `seed` + 1000: centre, radius and angle of each.
+/// The squared distances of n points of N(0, I), by Box and Muller's method from the stream of `seed`, and n of
+/// torchcfm's eight Gaussians from the stream of `seed` + 1000: centre, radius and angle of each.
 fn costs(n: usize, seed: u64) -> Result<Costs> {
     let centres: [(f64, f64); 8] = {
         let d = std::f64::consts::FRAC_1_SQRT_2;
