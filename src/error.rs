@@ -56,6 +56,26 @@ pub enum Error {
         /// How many numbers were given.
         found: usize,
     },
+    /// An assignment was asked for with more rows than columns, or fewer.
+    #[error(
+        "an assignment pairs as many rows as columns, found {rows} rows and {columns} columns: give both sides the same number of points, or use `transport`"
+    )]
+    NotSquare {
+        /// The number of rows.
+        rows: usize,
+        /// The number of columns.
+        columns: usize,
+    },
+    /// The masses of rows and columns do not add up to the same.
+    #[error(
+        "the masses of the rows add up to {rows}, those of the columns to {columns}: divide each side by its sum, or use `partial_transport` or `UnbalancedSinkhorn`"
+    )]
+    UnequalMasses {
+        /// The sum over the rows.
+        rows: f64,
+        /// The sum over the columns.
+        columns: f64,
+    },
     /// An iteration stopped before its residual was small enough.
     #[error(
         "{what} did not converge: after {steps} steps the residual is {residual:.3e}; allow more steps or a larger tolerance"

@@ -11,6 +11,7 @@
 //! | 05 Continuous normalizing flows | [`cnf`] |
 //! | 06 Score matching | [`score_matching`] |
 //! | 07 Flow matching | [`flow_matching`] |
+//! | 08 Optimal-transport coupling | [`ot_coupling`] |
 //!
 //! Below the lessons lies the floor, which knows nothing of them: [`tensor`], [`nn`], [`data`], [`mod@train`] and
 //! [`figure`]. The checks of the exercises are in [`exercises`].
@@ -50,6 +51,7 @@ pub mod lesson_04_residual;
 pub mod lesson_05_cnf;
 pub mod lesson_06_score_matching;
 pub mod lesson_07_flow_matching;
+pub mod lesson_08_ot_coupling;
 pub mod nn;
 pub mod tensor;
 pub mod train;
@@ -63,6 +65,7 @@ pub use lesson_04_residual as residual;
 pub use lesson_05_cnf as cnf;
 pub use lesson_06_score_matching as score_matching;
 pub use lesson_07_flow_matching as flow_matching;
+pub use lesson_08_ot_coupling as ot_coupling;
 pub use rand;
 pub use rand_distr;
 

@@ -7,6 +7,7 @@ pub mod change_of_variables;
 pub mod cnf;
 pub mod coupling;
 pub mod flow_matching;
+pub mod ot_coupling;
 pub mod residual;
 pub mod score_matching;
 pub mod tensors_and_tapes;

@@ -4,10 +4,12 @@ mod autoregressive;
 mod cnf;
 mod coupling;
 mod likelihood;
+mod quality;
 mod residual;
 mod sampling;
 mod score;
 mod training;
+mod transport;
 
 use super::problem::Problem;
 use pushforward::Result;
@@ -26,6 +28,9 @@ pub(crate) struct Options {
     /// The seed of data and parameters.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// The cases of quality as long as they were published, which takes hours; otherwise a minute each.
+    #[arg(long)]
+    full: bool,
 }
 
 /// A number with its name and unit.
@@ -42,7 +47,7 @@ struct Case {
 }
 
 /// All cases, family by family.
-fn cases() -> impl Iterator<Item = &'static Case> {
+fn cases(full: bool) -> impl Iterator<Item = &'static Case> {
     let families = [
         training::CASES,
         sampling::CASES,
@@ -51,6 +56,8 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         residual::CASES,
         cnf::CASES,
         score::CASES,
+        if full { quality::FULL } else { quality::CASES },
+        transport::CASES,
     ];
     families.into_iter().flatten()
 }
@@ -60,9 +67,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Problem> {
     let wanted = |case: &&Case| {
         options.cases.is_empty() || options.cases.iter().any(|begin| case.name.starts_with(begin))
     };
-    let chosen: Vec<&Case> = cases().filter(wanted).collect();
+    let chosen: Vec<&Case> = cases(options.full).filter(wanted).collect();
     if chosen.is_empty() {
-        let known = cases().map(|case| case.name).collect::<Vec<_>>().join(", ");
+        let known = cases(options.full).map(|case| case.name).collect::<Vec<_>>().join(", ");
         return Err(Problem::NoCase { asked: options.cases.join(", "), known });
     }
     if let Some(threads) = options.threads {

@@ -4,6 +4,7 @@ use super::{Case, Figure, median};
 use pushforward::Result;
 use pushforward::flow_matching::{ProbabilityPath, flow_matching_loss};
 use pushforward::nn::{Activation, Mlp, Selu, Silu};
+use pushforward::ot_coupling::{Coupling, ExactOt, TwoSidedPath};
 use pushforward::score_matching::{Sde, Weighting, noise_conditional_loss};
 use pushforward::tensor::{Gradients, Loss, Points, Real, Source};
 use pushforward::train::{Progress, Training, train};
@@ -15,6 +16,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "cfm_train/w64_selu/b2048", run: |seed| cfm_train::<64, Selu>(seed, 2048) },
     Case { name: "cfm_train/w256_silu/b256", run: |seed| cfm_train::<256, Silu>(seed, 256) },
     Case { name: "cfm_train/w256_silu/b2048", run: |seed| cfm_train::<256, Silu>(seed, 2048) },
+    Case { name: "otcfm_train/w64_selu/b256", run: |seed| otcfm_train::<64, Selu>(seed, 256) },
     Case { name: "dsm_train/w64_selu/b256", run: |seed| dsm_train::<64, Selu>(seed, 256) },
     Case { name: "dsm_train/w256_silu/b256", run: |seed| dsm_train::<256, Silu>(seed, 256) },
 ];
@@ -34,6 +36,18 @@ fn cfm_train<const H: usize, A: Activation>(seed: u64, batch: usize) -> Result<V
     let mut figures = vec![Figure { metric: "steps_per_s", value: rate, unit: "1/s" }];
     figures.extend(peak_memory().map(|value| Figure { metric: "peak_rss", value, unit: "MiB" }));
     Ok(figures)
+}
+
+/// The same with the pairs of each batch that are nearest in all.
+fn otcfm_train<const H: usize, A: Activation>(seed: u64, batch: usize) -> Result<Vec<Figure>> {
+    let path = TwoSidedPath::Straight { sigma: 0.1 };
+    let loss = |field: &Network<H, A>, x_1: Points<2>, source: &mut Source, gradients: Gradients| {
+        let pairs = ExactOt.pair(source.normal(batch)?, x_1, source)?;
+        let t = source.uniform(batch)?;
+        flow_matching_loss(field, path.sample(pairs, t, source)?, gradients)
+    };
+    let rate = training_rate(seed, batch, loss)?;
+    Ok(vec![Figure { metric: "steps_per_s", value: rate, unit: "1/s" }])
 }
 
 /// Denoising score matching on two moons: the mean over points of ½ |σ s(x + σ ε, t) + ε|² with σ = 0.01 · 1000¹⁻ᵗ.
@@ -79,7 +93,7 @@ pub(super) fn median_rate(mut steps: impl FnMut(usize) -> Result<Duration>) -> R
 }
 
 /// Two moons as torchcfm draws them: evenly spaced angles, the same uniform noise on both coordinates, times 3 minus 1.
-fn moons(n: usize, source: &mut Source) -> Vec<[Real; 2]> {
+pub(super) fn moons(n: usize, source: &mut Source) -> Vec<[Real; 2]> {
     let half = n / 2;
     let point = |i: usize| {
         let angle = std::f64::consts::PI * (i % half) as f64 / (half - 1) as f64;

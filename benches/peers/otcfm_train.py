@@ -1,0 +1,41 @@
+"""Training steps per second of flow matching with exact optimal transport in each batch, by torchcfm and POT."""
+
+import numpy as np
+import torch
+from torchcfm.conditional_flow_matching import ExactOptimalTransportConditionalFlowMatcher
+from torchcfm.utils import sample_moons
+
+from common import arguments, emit, network, training_modes, training_rate
+
+CASES = [(64, "selu", 256)]
+
+
+def rate(width, activation, batch, mode):
+    torch.manual_seed(0)
+    np.random.seed(0)  # torchcfm draws the pairs of a plan with NumPy
+    model = network(width, activation)
+    matcher = ExactOptimalTransportConditionalFlowMatcher(sigma=0.1)
+    pool = sample_moons(16384).contiguous()
+
+    def batches():
+        return torch.randn(batch, 2), pool[torch.randint(0, pool.shape[0], (batch,))]
+
+    def loss(x_0, x_1):
+        t, x_t, velocity = matcher.sample_location_and_conditional_flow(x_0, x_1)
+        return torch.mean((model(torch.cat([x_t, t[:, None]], dim=-1)) - velocity) ** 2)
+
+    return training_rate(model, loss, batches, mode)
+
+
+def main():
+    wanted = arguments().case
+    for width, activation, batch in CASES:
+        case = f"otcfm_train/w{width}_{activation}/b{batch}"
+        # The plan is POT's, outside of PyTorch: there is nothing to compile it with.
+        modes = [mode for mode in training_modes() if not mode.startswith("compile")]
+        for mode in modes if case.startswith(wanted) else []:
+            emit(case, mode, "steps_per_s", rate(width, activation, batch, mode), "1/s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+//! The iteration itself: in the log domain at the price of the plain one.
+
+use super::super::{Costs, Plan};
+use super::exponential::exp;
+use super::part::Part;
+use crate::Result;
+use crate::tensor::{share, simd};
+
+/// Scalings above this, or below its inverse, go into the potentials.
+const EXTREME: f64 = 1e50;
+
+/// How many rows make a part of the work, which one core does.
+const ROWS_PER_PART: usize = 256;
+
+/// πᵢⱼ = aᵢ uᵢ Kᵢⱼ vⱼ bⱼ with Kᵢⱼ = exp((fᵢ + gⱼ − cᵢⱼ) / ε).
+///
+/// Sinkhorn's iteration scales rows by u and columns by v: two products with K and no exponential. Alone it fails for
+/// small ε, where exp(−c / ε) and u are beyond the range of numbers. Here u and v are only what changed since K was
+/// made: when one is extreme, ε ln u is added to f and ε ln v to g, and K is made anew (Schmitzer 2016,
+/// arXiv:1610.06519).
+pub(super) struct Kernel<'a> {
+    costs: &'a Costs,
+    epsilon: f64,
+    row_masses: &'a [f64],
+    column_masses: Vec<f64>,
+    /// f and g.
+    potentials: (Vec<f64>, Vec<f64>),
+    /// u and v.
+    scalings: (Vec<f64>, Vec<f64>),
+    /// K.
+    entries: Vec<f64>,
+}
+
+impl<'a> Kernel<'a> {
+    /// Potentials fᵢ = minⱼ cᵢⱼ and gⱼ = minᵢ (cᵢⱼ − fᵢ): each row and each column of K has an entry 1, and none more.
+    pub(super) fn new(costs: &'a Costs, epsilon: f64, row_masses: &'a [f64], column_masses: &[f64]) -> Self {
+        let (rows, columns) = (costs.rows(), costs.columns());
+        let least = |row| costs.row(row).iter().copied().fold(f64::INFINITY, f64::min);
+        let f: Vec<f64> = (0..rows).map(least).collect();
+        let mut g = vec![f64::INFINITY; columns];
+        for (row, f) in f.iter().enumerate() {
+            g.iter_mut().zip(costs.row(row)).for_each(|(g, cost)| *g = g.min(cost - f));
+        }
+        // The sums of both sides may differ by a rounding error, which no plan could undo.
+        let exact = row_masses.iter().sum::<f64>() / column_masses.iter().sum::<f64>();
+        let mut kernel = Self {
+            costs,
+            epsilon,
+            row_masses,
+            column_masses: column_masses.iter().map(|mass| mass * exact).collect(),
+            potentials: (f, g),
+            scalings: (vec![1.0; rows], vec![1.0; columns]),
+            entries: vec![0.0; rows * columns],
+        };
+        kernel.fill();
+        kernel
+    }
+
+    /// K from the potentials.
+    fn fill(&mut self) {
+        let ((f, g), epsilon, costs) = (&self.potentials, self.epsilon, self.costs);
+        let rows: Vec<_> = self.entries.chunks_exact_mut(g.len()).enumerate().collect();
+        share(rows, usize::MAX, |(row, entries)| {
+            simd(
+                #[inline(always)]
+                || fill_row(entries, costs.row(row), g, f[row], epsilon),
+            );
+        });
+    }
+
+    /// u, then v. Returns how wrong the row masses were before, Σᵢ |Σⱼ πᵢⱼ − aᵢ|; an iteration never makes that larger.
+    pub(super) fn iterate(&mut self) -> f64 {
+        let (u, v) = &mut self.scalings;
+        let b: Vec<f64> = v.iter().zip(&self.column_masses).map(|(v, b)| v * b).collect();
+        let rows = self.entries.chunks(ROWS_PER_PART * v.len());
+        let sides = u.chunks_mut(ROWS_PER_PART).zip(self.row_masses.chunks(ROWS_PER_PART));
+        let mut parts: Vec<Part> =
+            rows.zip(sides).map(|(rows, (u, a))| Part::new(rows, u, a, v.len())).collect();
+        share(parts.iter_mut().collect(), usize::MAX, |part| {
+            simd(
+                #[inline(always)]
+                || part.scale(&b),
+            );
+        });
+        let wrong = parts.iter().map(|part| part.wrong).sum();
+        for (column, v) in v.iter_mut().enumerate() {
+            *v = 1.0 / parts.iter().map(|part| part.sums[column]).sum::<f64>();
+        }
+        wrong
+    }
+
+    /// Keeps the scalings far from the ends of f64.
+    pub(super) fn absorb_if_extreme(&mut self) {
+        let (u, v) = &self.scalings;
+        let is_extreme = |scaling: &f64| !(1.0 / EXTREME..EXTREME).contains(scaling);
+        if u.iter().chain(v).any(is_extreme) {
+            self.absorb();
+            self.fill();
+        }
+    }
+
+    fn absorb(&mut self) {
+        let epsilon = self.epsilon;
+        let absorb = |potentials: &mut [f64], scalings: &mut [f64]| {
+            for (potential, scaling) in potentials.iter_mut().zip(scalings) {
+                *potential += epsilon * std::mem::replace(scaling, 1.0).ln();
+            }
+        };
+        absorb(&mut self.potentials.0, &mut self.scalings.0);
+        absorb(&mut self.potentials.1, &mut self.scalings.1);
+    }
+
+    /// π, f and g.
+    pub(super) fn into_plan(mut self) -> Result<(Plan, Vec<f64>, Vec<f64>)> {
+        let (u, v) = &self.scalings;
+        let to: Vec<f64> = v.iter().zip(&self.column_masses).map(|(v, b)| v * b).collect();
+        let mut masses = std::mem::take(&mut self.entries);
+        for (row, masses) in masses.chunks_exact_mut(v.len()).enumerate() {
+            let from = self.row_masses[row] * u[row];
+            masses.iter_mut().zip(&to).for_each(|(mass, to)| *mass *= from * to);
+        }
+        self.absorb();
+        let plan = Plan::new(self.costs.rows(), self.costs.columns(), masses)?;
+        Ok((plan, self.potentials.0, self.potentials.1))
+    }
+}
+
+#[inline(always)]
+fn fill_row(entries: &mut [f64], costs: &[f64], g: &[f64], f: f64, epsilon: f64) {
+    for ((entry, cost), g) in entries.iter_mut().zip(costs).zip(g) {
+        *entry = exp((f + g - cost) / epsilon);
+    }
+}

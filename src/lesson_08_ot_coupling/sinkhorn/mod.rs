@@ -1,0 +1,131 @@
+//! Plans blurred by an entropy.
+
+mod exponential;
+mod kernel;
+mod part;
+mod soft;
+mod unbalanced;
+
+use super::support::Support;
+use super::transport::check_balanced;
+use super::{Costs, Plan};
+use crate::tensor::{check_positive, check_steps};
+use crate::{Error, Result};
+use kernel::Kernel;
+use soft::soft_minima;
+pub use unbalanced::UnbalancedSinkhorn;
+
+/// Sinkhorn's iteration for the plan that minimises Σ πᵢⱼ cᵢⱼ + ε KL(π | a ⊗ b) among those with the row masses a and
+/// the column masses b (Cuturi 2013, arXiv:1306.0895; Peyré and Cuturi 2019, arXiv:1803.00567, section 4.2).
+///
+/// The plan is πᵢⱼ = aᵢ bⱼ exp((fᵢ + gⱼ − cᵢⱼ) / ε). In turn f makes the row masses right and g the column masses. A
+/// large ε makes for few iterations and a plan near a ⊗ b; for ε → 0 the plan tends to a cheapest one.
+///
+/// ```
+/// use pushforward::ot_coupling::{Costs, Sinkhorn};
+///
+/// let costs = Costs::new(2, 2, vec![0.0, 1.0, 1.0, 0.0])?;
+/// let plan = Sinkhorn { epsilon: 1.0, ..Sinkhorn::default() }.solve(&costs, &[0.5; 2], &[0.5; 2])?.plan;
+/// let expected = 0.5 / (1.0 + (-2.0_f64).exp());
+/// assert!((plan.at(0, 0) - expected).abs() < 1e-9, "the mean cost is ½, so ε = ½; to the tolerance");
+/// # Ok::<(), pushforward::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sinkhorn {
+    /// ε as a multiple of the mean absolute cost.
+    pub epsilon: f64,
+    /// The iteration ends where the row masses are so wrong, in all, as a part of the whole mass.
+    pub tolerance: f64,
+    /// How many iterations are allowed.
+    pub max_iterations: usize,
+}
+
+impl Default for Sinkhorn {
+    /// ε of 0.05 mean costs, masses right to 10⁻⁹, at most 10,000 iterations.
+    fn default() -> Self {
+        Self { epsilon: 0.05, tolerance: 1e-9, max_iterations: 10_000 }
+    }
+}
+
+/// A blurred plan and its potentials.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entropic {
+    /// π.
+    pub plan: Plan,
+    /// f, one for each row.
+    pub row_potentials: Vec<f64>,
+    /// g, one for each column.
+    pub column_potentials: Vec<f64>,
+    /// How many iterations there were.
+    pub iterations: usize,
+}
+
+impl Sinkhorn {
+    /// The plan, whose column masses are right to rounding and whose row masses to the tolerance.
+    ///
+    /// Errors: [`Error::BatchMismatch`] unless there is a mass for each row and each column; [`Error::OutOfDomain`]
+    /// for a mass that is negative or not finite, a side without mass, and an ε or a tolerance that is not positive;
+    /// [`Error::UnequalMasses`]; [`Error::NotConverged`].
+    pub fn solve(&self, costs: &Costs, row_masses: &[f64], column_masses: &[f64]) -> Result<Entropic> {
+        self.check()?;
+        let epsilon = absolute(self.epsilon, costs)?;
+        self.solve_at(epsilon, costs, row_masses, column_masses)
+    }
+
+    /// The same with an absolute ε, in the unit of the costs.
+    pub(super) fn solve_at(
+        &self,
+        epsilon: f64,
+        costs: &Costs,
+        row_masses: &[f64],
+        column_masses: &[f64],
+    ) -> Result<Entropic> {
+        self.check()?;
+        check_positive("epsilon", epsilon)?;
+        let mass = check_balanced(costs, row_masses, column_masses)?;
+        let support = Support::new(row_masses, column_masses);
+        if support.is_all_of(costs) {
+            return self.iterate(epsilon, costs, (row_masses, column_masses), mass);
+        }
+        let (a, b) = support.masses(row_masses, column_masses);
+        let found = self.iterate(epsilon, &support.costs(costs), (&a, &b), mass)?;
+        let (row_potentials, column_potentials) = support.numbers(
+            (&found.row_potentials, &found.column_potentials),
+            (costs.columns(), 0.0),
+            |g| soft_minima(costs, g, column_masses, epsilon),
+            |f| soft_minima(&costs.turned(), f, row_masses, epsilon),
+        );
+        let plan = support.plan(&found.plan, costs)?;
+        Ok(Entropic { plan, row_potentials, column_potentials, iterations: found.iterations })
+    }
+
+    /// The same where all masses are positive.
+    fn iterate(&self, epsilon: f64, costs: &Costs, (a, b): (&[f64], &[f64]), mass: f64) -> Result<Entropic> {
+        let mut kernel = Kernel::new(costs, epsilon, a, b);
+        let mut residual = f64::INFINITY;
+        for iterations in 1..=self.max_iterations {
+            residual = kernel.iterate() / mass;
+            if residual <= self.tolerance {
+                let (plan, row_potentials, column_potentials) = kernel.into_plan()?;
+                return Ok(Entropic { plan, row_potentials, column_potentials, iterations });
+            }
+            kernel.absorb_if_extreme();
+        }
+        Err(Error::NotConverged { what: "Sinkhorn's iteration", steps: self.max_iterations, residual })
+    }
+
+    /// An error unless the numbers are in their ranges.
+    pub(super) fn check(&self) -> Result<()> {
+        check_positive("epsilon", self.epsilon)?;
+        check_positive("the tolerance", self.tolerance)?;
+        check_steps(self.max_iterations)
+    }
+}
+
+/// ε in the unit of the costs. Where all costs are 0, every ε gives the same plan.
+pub(super) fn absolute(epsilon: f64, costs: &Costs) -> Result<f64> {
+    let mean = costs.mean_size();
+    let absolute = epsilon * if mean > 0.0 { mean } else { 1.0 };
+    check_positive("epsilon times the mean cost", absolute)?;
+    Ok(absolute)
+}

@@ -1,0 +1,145 @@
+//! The checks of lesson 08's exercises: each accepts a right answer and says what is wrong with typical others.
+
+use super::common::verdicts::{accepted, rejected};
+use pushforward::exercises::ot_coupling::{
+    OnBridge, OneRow, bridge_velocity, normalized_path_energy, pairing_cost, partners, proof, sinkhorn_step,
+};
+
+/// A mean over the pairs, divided by their number or not.
+fn mean(x: &[[f64; 2]], y: &[[f64; 2]], columns: &[usize], term: fn(f64, f64) -> f64) -> f64 {
+    let terms = x.iter().zip(columns).map(|(x, j)| term(x[0] - y[*j][0], x[1] - y[*j][1]));
+    terms.sum::<f64>() / x.len() as f64
+}
+
+#[test]
+fn the_cost_check_rejects_sums_distances_and_other_partners() {
+    let square: fn(f64, f64) -> f64 = |a, b| a * a + b * b;
+    accepted(&pairing_cost(|x, y, columns| mean(x, y, columns, square)));
+    rejected(&pairing_cost(|x, y, columns| mean(x, y, columns, square) * x.len() as f64), "divide by");
+    rejected(&pairing_cost(|x, y, columns| mean(x, y, columns, f64::hypot)), "mean distance");
+    rejected(&pairing_cost(|x, y, columns| 0.5 * mean(x, y, columns, square)), "counts once");
+    let backwards = |x: &[[f64; 2]], y: &[[f64; 2]], columns: &[usize]| mean(y, x, columns, square);
+    rejected(&pairing_cost(backwards), "backwards");
+    let in_order = |x: &[[f64; 2]], y: &[[f64; 2]], _: &[usize]| mean(x, y, &[0, 1, 2, 3], square);
+    rejected(&pairing_cost(in_order), "in the list");
+    rejected(&pairing_cost(|_, _, _| 2.0), "found 2");
+    rejected(&pairing_cost(|_, _, _| f64::NAN), "NaN");
+}
+
+fn bounded(costs: &[Vec<f64>], u: &[f64], v: &[f64]) -> bool {
+    costs.iter().zip(u).all(|(row, u)| row.iter().zip(v).all(|(cost, v)| u + v <= *cost))
+}
+
+fn tight(costs: &[Vec<f64>], columns: &[usize], u: &[f64], v: &[f64]) -> bool {
+    columns.iter().enumerate().all(|(i, j)| u[i] + v[*j] == costs[i][*j])
+}
+
+#[test]
+fn the_proof_check_rejects_half_of_the_conditions_and_answers_that_do_not_look() {
+    accepted(&proof(|costs, columns, u, v| bounded(costs, u, v) && tight(costs, columns, u, v)));
+    let by_sums = |costs: &[Vec<f64>], columns: &[usize], u: &[f64], v: &[f64]| {
+        let cost: f64 = columns.iter().enumerate().map(|(i, j)| costs[i][*j]).sum();
+        u.iter().chain(v).sum::<f64>() == cost
+    };
+    accepted(&proof(|costs, columns, u, v| bounded(costs, u, v) && by_sums(costs, columns, u, v)));
+    rejected(&proof(|costs, columns, u, v| tight(costs, columns, u, v)), "above the cost 1");
+    rejected(&proof(|costs, _, u, v| bounded(costs, u, v)), "nothing reaches");
+    rejected(&proof(by_sums), "above the cost 1");
+    let positive = |costs: &[Vec<f64>], columns: &[usize], u: &[f64], v: &[f64]| {
+        bounded(costs, u, v) && tight(costs, columns, u, v) && v.iter().all(|v| *v >= 0.0)
+    };
+    rejected(&proof(positive), "may be negative");
+    rejected(&proof(|_, _, _, _| true), "expected false");
+    rejected(&proof(|_, _, _, _| false), "expected true");
+}
+
+/// log ∑ b exp((s g − c) / ε), in the log domain.
+fn log_sum(row: OneRow, masses: &[f64], sign: f64) -> f64 {
+    let exponents = row.costs.iter().zip(row.potentials).map(|(c, g)| (sign * g - c) / row.epsilon);
+    let largest = exponents.clone().fold(f64::NEG_INFINITY, f64::max);
+    largest + exponents.zip(masses).map(|(e, b)| b * (e - largest).exp()).sum::<f64>().ln()
+}
+
+#[test]
+fn the_sinkhorn_check_rejects_the_plain_domain_and_forgotten_factors() {
+    accepted(&sinkhorn_step(|row| -row.epsilon * log_sum(row, row.masses, 1.0)));
+    let plain = |row: OneRow| {
+        let exponents = row.costs.iter().zip(row.potentials).map(|(c, g)| (g - c) / row.epsilon);
+        -row.epsilon * exponents.zip(row.masses).map(|(e, b)| b * e.exp()).sum::<f64>().ln()
+    };
+    rejected(&sinkhorn_step(plain), "largest exponent");
+    rejected(&sinkhorn_step(|row| -row.epsilon * log_sum(row, &[1.0; 3], 1.0)), "masses of the columns");
+    rejected(&sinkhorn_step(|row| -row.epsilon * log_sum(row, row.masses, -1.0)), "costs subtracted");
+    rejected(&sinkhorn_step(|row| -log_sum(row, row.masses, 1.0)), "multiply by ε");
+    rejected(&sinkhorn_step(|row| row.epsilon * log_sum(row, row.masses, 1.0)), "sign is wrong");
+    rejected(&sinkhorn_step(|row| (-log_sum(row, row.masses, 1.0)).exp()), "plain iteration");
+    rejected(&sinkhorn_step(|_| 0.0), "found 0");
+    rejected(&sinkhorn_step(|_| f64::NAN), "found NaN");
+}
+
+#[test]
+fn the_bridge_check_rejects_other_rates_other_means_and_exchanged_ends() {
+    let with = |rate: fn(f64) -> f64, off: fn(OnBridge) -> f64, way: f64| {
+        bridge_velocity(move |at| rate(at.t) * off(at) + way * (at.x_1 - at.x_0))
+    };
+    let rate: fn(f64) -> f64 = |t| (1.0 - 2.0 * t) / (2.0 * t * (1.0 - t));
+    let off: fn(OnBridge) -> f64 = |at| at.x - (1.0 - at.t) * at.x_0 - at.t * at.x_1;
+    accepted(&with(rate, off, 1.0));
+    rejected(&with(|_| 0.0, off, 1.0), "velocity of the mean");
+    rejected(&with(rate, off, -1.0), "From x₀ to x₁");
+    rejected(&with(|t| (1.0 - 2.0 * t) / (t * (1.0 - t)), off, 1.0), "half is missing");
+    rejected(&with(|t| (2.0 * t - 1.0) / (2.0 * t * (1.0 - t)), off, 1.0), "widens until");
+    rejected(&with(rate, |at| at.x, 1.0), "not x");
+    rejected(&with(rate, |at| at.x - at.t * at.x_0 - (1.0 - at.t) * at.x_1, 1.0), "ends are exchanged");
+    rejected(&bridge_velocity(|_| 2.0), "found 2");
+    rejected(&bridge_velocity(|_| f64::NAN), "NaN");
+}
+
+/// The first column whose running sum is `above`, or the last.
+fn drawn(plan: &[Vec<f64>], u: &[f64], above: fn(f64, f64, f64) -> bool) -> Vec<usize> {
+    let of_row = |(row, u): (&Vec<f64>, &f64)| {
+        let (mass, mut sum) = (row.iter().sum(), 0.0);
+        let found = row.iter().position(|entry| {
+            sum += entry;
+            above(sum, *u, mass)
+        });
+        found.unwrap_or(row.len() - 1)
+    };
+    plan.iter().zip(u).map(of_row).collect()
+}
+
+#[test]
+fn the_partners_check_rejects_forgotten_masses_lost_rows_and_columns_without_mass() {
+    accepted(&partners(|plan, u| drawn(plan, u, |sum, u, mass| sum > u * mass)));
+    rejected(&partners(|plan, u| drawn(plan, u, |sum, u, _| sum > u)), "not to 1");
+    rejected(&partners(|plan, u| drawn(plan, u, |sum, u, mass| sum >= u * mass)), "above, not equal");
+    rejected(&partners(|_, _| vec![0, 2, 1]), "as often as its share");
+    rejected(&partners(|_, _| vec![2, 2, 1]), "as often as its share");
+    rejected(&partners(|_, _| Vec::new()), "no row is left out");
+    rejected(&partners(|_, _| vec![7, usize::MAX, 0]), "found [7");
+}
+
+fn trapezoid(speeds: &[f64]) -> f64 {
+    speeds.windows(2).map(|pair| 0.5 * (pair[0] + pair[1])).sum::<f64>() / (speeds.len() - 1) as f64
+}
+
+#[test]
+fn the_path_energy_check_rejects_other_rules_and_other_units() {
+    let npe = |energy: fn(&[f64]) -> f64, w_2: fn(f64) -> f64| {
+        normalized_path_energy(move |speeds, w| (energy(speeds) - w_2(w)).abs() / w_2(w))
+    };
+    let squared: fn(f64) -> f64 = |w| w * w;
+    accepted(&npe(trapezoid, squared));
+    rejected(&npe(trapezoid, |w| w), "not W₂");
+    rejected(&npe(|speeds| speeds.iter().sum::<f64>() / speeds.len() as f64, squared), "count half");
+    rejected(&npe(|s| s[1..].iter().sum::<f64>() / (s.len() - 1) as f64, squared), "not one of them");
+    rejected(
+        &npe(|s| s[..s.len() - 1].iter().sum::<f64>() / (s.len() - 1) as f64, squared),
+        "not one of them",
+    );
+    rejected(&normalized_path_energy(|speeds, _| trapezoid(speeds)), "energy itself");
+    rejected(&normalized_path_energy(|speeds, w| (trapezoid(speeds) - w * w).abs()), "Divide by W₂²");
+    rejected(&normalized_path_energy(|speeds, w| (trapezoid(speeds) - w * w) / (w * w)), "absolute value");
+    rejected(&normalized_path_energy(|_, _| 0.3), "found 0.3");
+    rejected(&normalized_path_energy(|_, _| f64::NAN), "NaN");
+}
