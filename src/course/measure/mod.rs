@@ -1,9 +1,11 @@
 //! Times the course's computations, under the names and in the units that the book and the README quote.
 
 mod autoregressive;
+mod checkerboard;
 mod cnf;
 mod coupling;
 mod likelihood;
+mod nfe;
 mod residual;
 mod sampling;
 mod score;
@@ -51,6 +53,8 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         residual::CASES,
         cnf::CASES,
         score::CASES,
+        checkerboard::CASES,
+        nfe::CASES,
     ];
     families.into_iter().flatten()
 }
