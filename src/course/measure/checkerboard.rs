@@ -13,12 +13,12 @@ use std::time::Instant;
 
 pub(super) const CASES: &[Case] = &[Case { name: "checkerboard", run: checkerboard }];
 
-const STEPS: usize = 24_000;
+const STEPS: usize = 12_000;
 const BATCH: usize = 256;
 /// More often near the data, where the edges are learned.
 const TIMES: TimeSampling = TimeSampling::LogitNormal { mean: 1.0, std: 1.0 };
 
-type Net = Mlp<3, 64, 2, 3, Sine<2>>;
+type Net = Mlp<3, 128, 2, 3, Sine<2>>;
 
 /// Trains, and looks at 10,000 samples, at the mean of −log p over 5,000 points of data, and at the integral of p.
 fn checkerboard(seed: u64) -> Result<Vec<Figure>> {
@@ -45,8 +45,9 @@ fn trained(board: &Checkerboard, source: &mut Source) -> Result<Net> {
     let mut field = Net::new(source)?;
     let training = Training {
         steps: STEPS,
-        learning_rate: 5e-3,
+        learning_rate: 2e-3,
         schedule: Schedule::Cosine,
+        clip_norm: Some(1.0),
         ema_decay: Some(0.99),
         progress: Progress::Silent,
         ..Training::default()
