@@ -1,9 +1,11 @@
 //! Times the course's computations, under the names and in the units that the book and the README quote.
 
 mod autoregressive;
+mod checkerboard;
 mod cnf;
 mod coupling;
 mod likelihood;
+mod nfe;
 mod quality;
 mod residual;
 mod sampling;
@@ -58,6 +60,8 @@ fn cases(full: bool) -> impl Iterator<Item = &'static Case> {
         score::CASES,
         if full { quality::FULL } else { quality::CASES },
         transport::CASES,
+        checkerboard::CASES,
+        nfe::CASES,
     ];
     families.into_iter().flatten()
 }
