@@ -42,17 +42,23 @@ CASES = [
     "cnf_loglik/dopri5_1e-5/gain1/n1000",
     "cnf_loglik/dopri5_1e-5/gain2/n1000",
     "cnf_train/rk4_8/b256",
+    "ot/exact/n128",
+    "ot/exact/n256",
+    "ot/exact/n512",
+    "ot/exact/n1024",
+    "ot/exact/n2048",
+    "ot/sinkhorn_f64/n1024",
 ]
 """The word before the first stroke is the peer's program, or a name in PROGRAMS."""
 
-PROGRAMS = {"cnf_loglik": "cnf", "cnf_train": "cnf"}
+PROGRAMS = {"cnf_loglik": "cnf", "cnf_train": "cnf", "ot": "transport"}
 """Programs with another name."""
 
 WIDTHS = ["default", "avx2"] if platform.machine() in ("x86_64", "AMD64") else ["default"]
 """PyTorch's vector instructions: on some processors its functions for the widest are slower than those for AVX2."""
 
-CHECKS = {"mean_abs_x1": 1e-4, "mean_loglik": 1e-3}
-"""Numbers on which both sides must agree, and how closely."""
+CHECKS = {"mean_abs_x1": (1e-4, 0), "mean_loglik": (1e-3, 0), "mean_cost": (0, 1e-9)}
+"""Numbers on which both sides must agree, and how closely: absolutely, and relative to the number."""
 
 
 def arguments():
@@ -164,9 +170,9 @@ def compared(case, found):
 
 def disagreements(case, found):
     """What the two sides computed differently."""
-    for metric, tolerance in CHECKS.items():
+    for metric, (absolute, relative) in CHECKS.items():
         ours, theirs = ([v for values in found[side][metric].values() for v in values] for side in found)
-        if ours and theirs and max(ours + theirs) - min(ours + theirs) > tolerance:
+        if ours and theirs and max(ours + theirs) - min(ours + theirs) > absolute + relative * abs(ours[0]):
             yield f"{case}: {metric} is {ours[0]} here and {theirs[0]} there"
 
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::useless_conversion, reason = "with the feature `f64` a Real is an f64")]
 
-use crate::tensor::{Points, Real, check_finite, check_some, rows};
+use crate::tensor::{Points, Real, check_finite, check_some, room, rows};
 use crate::{Error, Result};
 use dfdx::prelude::HasShape;
 
@@ -43,11 +43,9 @@ impl Costs {
         if values.len() != expected {
             return Err(Error::WrongLength { what, expected, found: values.len() });
         }
-        if let Some(index) = values.iter().position(|cost| !cost.is_finite()) {
-            return Err(Error::NotFinite { what, index, value: values[index] as Real });
-        }
-        if let Some(&found) = values.iter().find(|cost| cost.abs() > LARGEST) {
-            return Err(Error::OutOfDomain { what: "a cost", expected: "from -1e150 to 1e150", found });
+        // Without a branch for each cost, all of them are looked at in vector instructions.
+        if !values.iter().fold(true, |all, cost| all & (cost.abs() <= LARGEST)) {
+            return Err(refusal(&values));
         }
         Ok(Self { rows, columns, values })
     }
@@ -63,7 +61,8 @@ impl Costs {
 
     /// cᵢⱼ = `cost`(xᵢ, yⱼ) of N points x and M points y.
     ///
-    /// Errors: [`Error::Empty`]; [`Error::NotFinite`] for points and costs; [`Error::OutOfDomain`] for a cost above 10¹⁵⁰.
+    /// Errors: [`Error::Empty`]; [`Error::NotFinite`] for points and costs; [`Error::OutOfDomain`] for a cost above
+    /// 10¹⁵⁰.
     pub fn between<const D: usize>(
         x: &Points<D>,
         y: &Points<D>,
@@ -74,7 +73,7 @@ impl Costs {
         check_finite("x", x)?;
         check_finite("y", y)?;
         let (x, y) = (rows(x), rows(y));
-        let mut values = Vec::with_capacity(x.len().saturating_mul(y.len()));
+        let mut values = room(x.len().saturating_mul(y.len()))?;
         for x in &x {
             values.extend(y.iter().map(|y| cost(x, y)));
         }
@@ -132,4 +131,18 @@ impl Costs {
         };
         Self { rows: rows.len(), columns: columns.len(), values: rows.iter().flat_map(of_row).collect() }
     }
+}
+
+/// What is wrong with costs of which one is too large or no number.
+fn refusal(values: &[f64]) -> Error {
+    let (index, found) = values
+        .iter()
+        .copied()
+        .enumerate()
+        .find(|(_, cost)| !(-LARGEST..=LARGEST).contains(cost))
+        .unwrap_or_default();
+    if found.is_finite() {
+        return Error::OutOfDomain { what: "a cost", expected: "from -1e150 to 1e150", found };
+    }
+    Error::NotFinite { what: "a matrix of costs", index, value: found as Real }
 }

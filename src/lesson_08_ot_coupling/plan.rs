@@ -93,8 +93,8 @@ impl Plan {
         Ok((0..self.rows).map(of_row).sum())
     }
 
-    /// A column for each row, drawn with the probabilities πᵢⱼ / Σⱼ πᵢⱼ: every row is there once. Where all rows have the
-    /// same mass, a column is there as often, on average, as it has mass.
+    /// A column for each row, drawn with the probabilities πᵢⱼ / Σⱼ πᵢⱼ: every row is there once. Where all rows have
+    /// the same mass, a column is there as often, on average, as it has mass.
     ///
     /// Errors: [`Error::OutOfDomain`] for a row without mass.
     pub fn partners(&self, source: &mut Source) -> Result<Vec<usize>> {

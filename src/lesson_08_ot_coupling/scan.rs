@@ -25,8 +25,8 @@ pub(super) fn two_least(costs: &[f64], prices: &[f64]) -> Least {
     lanes.least()
 }
 
-/// Each lane keeps its own two least, and the lanes are compared at the end: so the loop has no branches and becomes vector
-/// instructions.
+/// Each lane keeps its own two least, and the lanes are compared at the end: so the loop has no branches and becomes
+/// vector instructions.
 struct Lanes {
     least: [f64; LANES],
     second: [f64; LANES],

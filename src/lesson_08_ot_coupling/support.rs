@@ -42,9 +42,9 @@ impl Support {
         Plan::new(costs.rows(), costs.columns(), masses)
     }
 
-    /// One number for each row and column from those of these. `of_rows` says those of all rows from those of the columns,
-    /// where a column without mass has the number `none`, and `of_columns` those of all columns from those of the rows: only
-    /// what is missing is taken from them.
+    /// One number for each row and column from those of these. `of_rows` says those of all rows from those of the
+    /// columns, where a column without mass has the number `none`, and `of_columns` those of all columns from those of
+    /// the rows: only what is missing is taken from them.
     pub(super) fn numbers(
         &self,
         (few_rows, few_columns): (&[f64], &[f64]),

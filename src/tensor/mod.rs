@@ -132,12 +132,18 @@ impl RngCore for Source {
 
 /// n things in a list; an error where there is no memory for so many.
 pub(crate) fn repeat<X>(n: usize, make: impl FnMut() -> X) -> Result<Vec<X>> {
+    let mut list = room(n)?;
+    list.extend(std::iter::repeat_with(make).take(n));
+    Ok(list)
+}
+
+/// An empty list with room for n things; an error where there is no memory for so many.
+pub(crate) fn room<X>(n: usize) -> Result<Vec<X>> {
     let mut list = Vec::new();
     if list.try_reserve_exact(n).is_err() {
         let what = "the number of points";
         return Err(Error::OutOfDomain { what, expected: "small enough for the memory", found: n as f64 });
     }
-    list.extend(std::iter::repeat_with(make).take(n));
     Ok(list)
 }
 

@@ -49,7 +49,7 @@ pub fn draws(seed: u64, n: usize) -> Vec<f64> {
 }
 
 /// n standard normal points and n points of torchcfm's eight Gaussians, rounded to f32: the instances of
-/// `benches/peers/ot.py`.
+/// `benches/peers/transport.py`.
 pub fn normal_and_eight_gaussians(n: usize, seed: u64) -> (Points<2>, Points<2>) {
     let normal = |u: f64, v: f64| {
         let radius = (-2.0 * (1.0 - u).ln()).sqrt();

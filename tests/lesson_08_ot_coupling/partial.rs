@@ -84,6 +84,7 @@ fn costs_of_any_sign_scale_and_offset_are_right() {
             close("the cost", expected / scale, found.plan.cost(&costs).unwrap() / scale, 1e-11);
         }
     }
+    proven(&matrix(6, 6, |i, j| ((i + j) % 3) as f64), &even(6), &even(6), 0.25);
     proven(&matrix(3, 4, |_, _| 0.0), &even(3), &even(4), 0.25);
 }
 

@@ -55,7 +55,8 @@ fn the_cost_falls_to_that_of_the_assignment_with_epsilon() {
     for epsilon in [1.0, 0.3, 0.1, 0.03, 0.01] {
         let solver = Sinkhorn { epsilon, tolerance: 1e-7, max_iterations: 100_000 };
         let cost = solver.solve(&costs, &even(n), &even(n)).unwrap().plan.cost(&costs).unwrap();
-        // The entropy of the assignment relative to a ⊗ b is ln n, so the blurred plan cannot cost more than ε ln n more.
+        // The entropy of the assignment relative to a ⊗ b is ln n, so the blurred plan cannot cost more than ε ln n
+        // more.
         let most = exact + epsilon * costs.mean() * (n as f64).ln();
         assert!(
             exact - 1e-6 <= cost && cost <= most && cost <= before,

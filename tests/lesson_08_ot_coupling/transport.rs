@@ -40,8 +40,8 @@ fn proven(what: &str, costs: &Costs, a: &[f64], b: &[f64]) -> Transport {
     found
 }
 
-/// The least cost over all corners of the set of plans, each of which is a forest of pairs: what a pair moves is found by
-/// taking off leaves.
+/// The least cost over all corners of the set of plans, each of which is a forest of pairs: what a pair moves is found
+/// by taking off leaves.
 fn least_of_all_corners(costs: &Costs, a: &[f64], b: &[f64]) -> f64 {
     let (n, m) = (a.len(), b.len());
     let corners = (0_u32..1 << (n * m)).filter(|chosen| chosen.count_ones() as usize == n + m - 1);
@@ -104,7 +104,7 @@ fn even_masses_are_moved_as_the_assignment_pairs() {
 
 #[test]
 fn other_masses_cost_what_pots_network_simplex_finds() {
-    // By `ot.emd2` of POT 0.9.7.post1: the first 200 and 300 points of `instance(300, 0)`, weights from the first draws of
+    // By `ot.emd2` of POT 0.9.7.post1: the first 200 rows of `costs(300, 0)`, weights from the first draws of
     // SplitMix64 with the seeds 5 and 6, divided by their sums.
     const EMD: f64 = 14.469573447142837;
     let (x, y) = normal_and_eight_gaussians(300, 0);

@@ -9,6 +9,7 @@ mod residual;
 mod sampling;
 mod score;
 mod training;
+mod transport;
 
 use super::problem::Problem;
 use pushforward::Result;
@@ -55,6 +56,7 @@ fn cases(full: bool) -> impl Iterator<Item = &'static Case> {
         residual::CASES,
         cnf::CASES,
         score::CASES,
+        transport::CASES,
         if full { quality::FULL } else { quality::CASES },
     ];
     families.into_iter().flatten()

@@ -89,21 +89,23 @@ pub(super) fn fixed_network<const H: usize, A: Activation>(
 /// n points of N(0, I), by Box and Muller's method from the stream of seed 7.
 pub(super) fn initial_points(n: usize) -> Result<Points<2>> {
     let mut stream = SplitMix64(7);
-    let mut point = || {
-        let radius = (-2.0 * (1.0 - stream.uniform()).ln()).sqrt();
-        let angle = 2.0 * std::f64::consts::PI * stream.uniform();
-        [radius * angle.cos(), radius * angle.sin()].map(|x| x as Real)
-    };
-    let points: Vec<_> = (0..n).map(|_| point()).collect();
+    let points: Vec<_> = (0..n).map(|_| stream.normal().map(|x| x as Real)).collect();
     Source::new(0).points(&points)
 }
 
 /// SplitMix64 (Steele, Lea and Flood 2014, doi:10.1145/2660193.2660195): random numbers in ten lines of any language.
-struct SplitMix64(u64);
+pub(super) struct SplitMix64(pub(super) u64);
 
 impl SplitMix64 {
+    /// Two numbers of N(0, 1), by Box and Muller's method.
+    pub(super) fn normal(&mut self) -> [f64; 2] {
+        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
+        let angle = 2.0 * std::f64::consts::PI * self.uniform();
+        [radius * angle.cos(), radius * angle.sin()]
+    }
+
     /// A number of [0, 1): the upper 53 bits.
-    fn uniform(&mut self) -> f64 {
+    pub(super) fn uniform(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -1,10 +1,10 @@
 //! The first stage: rows bid for columns, in single precision.
 //!
-//! A free row looks for the column where cost and price together are least, and takes it from whoever has it. It raises
-//! the price by what makes the column exactly as good for it as the next best, and by ε more; the row that lost the
-//! column bids anew. When all rows have a column, each is within ε of the best at these prices, so the pairs cost at most
-//! N ε too much. A small ε makes for many bids, a large one for bad prices: ε falls from round to round, and each round
-//! begins with the prices of the round before.
+//! A free row looks for the column where cost and price together are least, and takes it from whoever has it. It
+//! raises the price by what makes the column exactly as good for it as the next best, and by ε more; the row that lost
+//! the column bids anew. When all rows have a column, each is within ε of the best at these prices, so the pairs cost
+//! at most N ε too much. A small ε makes for many bids, a large one for bad prices: ε falls from round to round, and
+//! each round begins with the prices of the round before.
 
 use super::super::Costs;
 use super::super::scan::lesser;
@@ -20,8 +20,8 @@ const FALL: f32 = 6.0;
 
 const ROUNDS: usize = 6;
 
-/// How many bids are made for each row, in all rounds together, before the exact stage takes over as things stand: prices
-/// that rise by ε at a time, or by less than the rounding, could otherwise take any time.
+/// How many bids are made for each row, in all rounds together, before the exact stage takes over as things stand:
+/// prices that rise by ε at a time, or by less than the rounding, could otherwise take any time.
 const BIDS_PER_ROW: usize = 400;
 
 /// How many rows tell the scale of the costs.

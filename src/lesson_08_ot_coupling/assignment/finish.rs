@@ -1,8 +1,8 @@
 //! The second stage: exact pairs in f64, from any prices.
 //!
-//! A pair is *tight* where cᵢⱼ − vⱼ is the least of the row. Pairs that are all tight, at prices that leave no row free, are
-//! optimal. Three steps: keep the tight pairs; let the free rows bid with ε = 0; and for each row that is still free search
-//! the shortest path to a free column, along which the rows before change their columns.
+//! A pair is *tight* where cᵢⱼ − vⱼ is the least of the row. Pairs that are all tight, at prices that leave no row
+//! free, are optimal. Three steps: keep the tight pairs; let the free rows bid with ε = 0; and for each row that is
+//! still free search the shortest path to a free column, along which the rows before change their columns.
 
 use super::super::Costs;
 use super::super::scan::{LANES, filled, first_least, lesser, two_least};
@@ -42,9 +42,9 @@ fn keep_tight(costs: &Costs, matching: &mut Matching) -> Vec<usize> {
     (0..costs.rows()).filter(|row| matching.column_of[*row] == NONE).collect()
 }
 
-/// Jonker and Volgenant's augmenting row reduction: bids that raise the price exactly to the second best. The pair stays
-/// tight, but where two columns are equally good the price does not move, and the row would bid for ever: it takes a
-/// tight column that is free, or waits. Returns the rows that are free still.
+/// Jonker and Volgenant's augmenting row reduction: bids that raise the price exactly to the second best. The pair
+/// stays tight, but where two columns are equally good the price does not move, and the row would bid for ever: it
+/// takes a tight column that is free, or waits. Returns the rows that are free still.
 #[inline(always)]
 fn bid_without_epsilon(costs: &Costs, matching: &mut Matching, free: Vec<usize>) -> Vec<usize> {
     let (mut waiting, mut bids_left) = (Vec::new(), BIDS_PER_ROW.saturating_mul(costs.rows()));
@@ -76,8 +76,8 @@ fn free_and_tight(costs: &[f64], matching: &Matching, least: f64) -> Option<usiz
     (0..costs.len()).find(|column| matching.row_of[*column] == NONE && is_tight(column))
 }
 
-/// Dijkstra's search over the columns. The length of an edge from row i to column j is cᵢⱼ − uᵢ − vⱼ ≥ 0, and that from a
-/// column to its own row is 0.
+/// Dijkstra's search over the columns. The length of an edge from row i to column j is cᵢⱼ − uᵢ − vⱼ ≥ 0, and that
+/// from a column to its own row is 0.
 struct Search {
     /// The length of the shortest path found to each column, ∞ where the search has been; filled up to whole blocks.
     distances: Vec<[f64; LANES]>,
@@ -97,8 +97,8 @@ impl Search {
         }
     }
 
-    /// Pairs a free row with one more column. Prices move so that all pairs on the way stay tight: vⱼ by what the path to
-    /// column j is shorter than the whole.
+    /// Pairs a free row with one more column. Prices move so that all pairs on the way stay tight: vⱼ by what the path
+    /// to column j is shorter than the whole.
     #[inline(always)]
     fn augment(&mut self, costs: &Costs, matching: &mut Matching, free: usize) {
         self.distances.fill([f64::INFINITY; LANES]);

@@ -30,11 +30,12 @@ pub struct Assignment {
 /// The assignment of least cost, min Σᵢ c(i, σ(i)) over all permutations σ, exactly.
 ///
 /// Two stages. An auction in single precision with falling ε finds prices that are nearly right (Bertsekas 1979, *A
-/// distributed algorithm for the assignment problem*; Peyré and Cuturi 2019, arXiv:1803.00567, section 3.7; scaled as in Bertsekas and Eckstein 1988, *Dual coordinate step methods
-/// for linear network flow problems*). Then, in f64, what its prices do not prove is undone and paired again along shortest
-/// paths (Jonker and Volgenant 1987, *A shortest augmenting path algorithm for dense and sparse linear assignment problems*).
-/// The auction only chooses the start: the answer does not depend on its precision. The number of its bids is bounded by a
-/// multiple of N, and a path takes O(N²), so that the worst case is O(N³).
+/// distributed algorithm for the assignment problem*; Peyré and Cuturi 2019, arXiv:1803.00567, section 3.7; scaled as
+/// in Bertsekas and Eckstein 1988, *Dual coordinate step methods for linear network flow problems*). Then, in f64,
+/// what its prices do not prove is undone and paired again along shortest paths (Jonker and Volgenant 1987, *A
+/// shortest augmenting path algorithm for dense and sparse linear assignment problems*). The auction only chooses the
+/// start: the answer does not depend on its precision. The number of its bids is bounded by a multiple of N, and a
+/// path takes O(N²), so that the worst case is O(N³).
 ///
 /// Errors: [`Error::NotSquare`].
 ///
@@ -67,11 +68,11 @@ pub fn assign(costs: &Costs) -> Result<Assignment> {
 }
 
 impl Assignment {
-    /// How far the prices are from proving that no pairing is cheaper: the largest of uᵢ + vⱼ − cᵢⱼ over all pairs and of
-    /// cᵢⱼ − uᵢ − vⱼ over the pairs made; at most a rounding error.
+    /// How far the prices are from proving that no pairing is cheaper: the largest of uᵢ + vⱼ − cᵢⱼ over all pairs and
+    /// of cᵢⱼ − uᵢ − vⱼ over the pairs made; at most a rounding error.
     ///
-    /// Errors: [`Error::BatchMismatch`] if the costs have other sizes; [`Error::OutOfDomain`] unless every column is there
-    /// once.
+    /// Errors: [`Error::BatchMismatch`] if the costs have other sizes; [`Error::OutOfDomain`] unless every column is
+    /// there once.
     pub fn violation(&self, costs: &Costs) -> Result<f64> {
         let n = self.columns.len();
         let what = "the prices of an assignment";

@@ -43,8 +43,8 @@ impl RoughRow {
 }
 
 impl RoughCosts {
-    /// (cᵢⱼ − minⱼ cᵢⱼ) / scale. What is subtracted from a row changes none of its choices and keeps the digits that tell
-    /// its costs apart. Beside the last column stands ∞.
+    /// (cᵢⱼ − minⱼ cᵢⱼ) / scale. What is subtracted from a row changes none of its choices and keeps the digits that
+    /// tell its costs apart. Beside the last column stands ∞.
     #[inline(always)]
     pub(super) fn new(costs: &Costs, scale: f64) -> Self {
         let blocks_per_row = costs.columns().div_ceil(LANES * FOLD);

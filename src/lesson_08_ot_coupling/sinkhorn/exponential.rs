@@ -3,7 +3,8 @@
 /// Adding 1.5 · 2⁵² to a number |x| < 2⁵¹ rounds it to an integer, which then stands in the lowest bits of the sum.
 const ROUND: f64 = 6_755_399_441_055_744.0;
 
-/// eˣ to a relative 10⁻¹⁵, without a branch, so that a loop over it becomes vector instructions; 0 below e⁻⁷⁰⁸, and e⁷⁰⁹ above.
+/// eˣ to a relative 10⁻¹⁵, without a branch, so that a loop over it becomes vector instructions; 0 below e⁻⁷⁰⁸, and
+/// e⁷⁰⁹ above.
 ///
 /// x = n ln 2 + r with an integer n and |r| ≤ ½ ln 2: eˣ = 2ⁿ eʳ with Cephes' rational function for eʳ (Moshier 1989,
 /// `exp.c`); ln 2 stands in two parts, the first so short that n times it is exact.

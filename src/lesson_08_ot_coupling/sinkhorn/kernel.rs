@@ -14,9 +14,10 @@ const ROWS_PER_PART: usize = 256;
 
 /// πᵢⱼ = aᵢ uᵢ Kᵢⱼ vⱼ bⱼ with Kᵢⱼ = exp((fᵢ + gⱼ − cᵢⱼ) / ε).
 ///
-/// Sinkhorn's iteration scales rows by u and columns by v: two products with K and no exponential. Alone it fails for small
-/// ε, where exp(−c / ε) and u are beyond the range of numbers. Here u and v are only what changed since K was made: when one is
-/// extreme, ε ln u is added to f and ε ln v to g, and K is made anew (Schmitzer 2016, arXiv:1610.06519).
+/// Sinkhorn's iteration scales rows by u and columns by v: two products with K and no exponential. Alone it fails for
+/// small ε, where exp(−c / ε) and u are beyond the range of numbers. Here u and v are only what changed since K was
+/// made: when one is extreme, ε ln u is added to f and ε ln v to g, and K is made anew (Schmitzer 2016,
+/// arXiv:1610.06519).
 pub(super) struct Kernel<'a> {
     costs: &'a Costs,
     epsilon: f64,

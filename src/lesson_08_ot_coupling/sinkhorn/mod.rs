@@ -15,11 +15,11 @@ use kernel::Kernel;
 use soft::soft_minima;
 pub use unbalanced::UnbalancedSinkhorn;
 
-/// Sinkhorn's iteration for the plan that minimises Σ πᵢⱼ cᵢⱼ + ε KL(π | a ⊗ b) among those with the row masses a and the
-/// column masses b (Cuturi 2013, arXiv:1306.0895; Peyré and Cuturi 2019, arXiv:1803.00567, section 4.2).
+/// Sinkhorn's iteration for the plan that minimises Σ πᵢⱼ cᵢⱼ + ε KL(π | a ⊗ b) among those with the row masses a and
+/// the column masses b (Cuturi 2013, arXiv:1306.0895; Peyré and Cuturi 2019, arXiv:1803.00567, section 4.2).
 ///
-/// The plan is πᵢⱼ = aᵢ bⱼ exp((fᵢ + gⱼ − cᵢⱼ) / ε). In turn f makes the row masses right and g the column masses. A large
-/// ε makes for few iterations and a plan near a ⊗ b; for ε → 0 the plan tends to a cheapest one.
+/// The plan is πᵢⱼ = aᵢ bⱼ exp((fᵢ + gⱼ − cᵢⱼ) / ε). In turn f makes the row masses right and g the column masses. A
+/// large ε makes for few iterations and a plan near a ⊗ b; for ε → 0 the plan tends to a cheapest one.
 ///
 /// ```
 /// use pushforward::ot_coupling::{Costs, Sinkhorn};
@@ -63,8 +63,8 @@ pub struct Entropic {
 impl Sinkhorn {
     /// The plan, whose column masses are right to rounding and whose row masses to the tolerance.
     ///
-    /// Errors: [`Error::BatchMismatch`] unless there is a mass for each row and each column; [`Error::OutOfDomain`] for a
-    /// mass that is negative or not finite, a side without mass, and an ε or a tolerance that is not positive;
+    /// Errors: [`Error::BatchMismatch`] unless there is a mass for each row and each column; [`Error::OutOfDomain`]
+    /// for a mass that is negative or not finite, a side without mass, and an ε or a tolerance that is not positive;
     /// [`Error::UnequalMasses`]; [`Error::NotConverged`].
     pub fn solve(&self, costs: &Costs, row_masses: &[f64], column_masses: &[f64]) -> Result<Entropic> {
         self.check()?;

@@ -11,9 +11,9 @@ use crate::{Error, Result};
 ///
 /// Σ πᵢⱼ cᵢⱼ + ε KL(π | a ⊗ b) + ρ KL(π 1 | a) + ρ KL(πᵀ 1 | b),
 ///
-/// with KL(p | q) = Σ p ln(p / q) − p + q (Chizat, Peyré, Schmitzer and Vialard 2016, arXiv:1607.05816; Frogner et al. 2015,
-/// arXiv:1506.05439). An outlier that is far from all columns then sends little mass instead of bending the whole plan. For
-/// ρ → ∞ it is the plan of [`Sinkhorn`].
+/// with KL(p | q) = Σ p ln(p / q) − p + q (Chizat, Peyré, Schmitzer and Vialard 2016, arXiv:1607.05816; Frogner et al.
+/// 2015, arXiv:1506.05439). An outlier that is far from all columns then sends little mass instead of bending the
+/// whole plan. For ρ → ∞ it is the plan of [`Sinkhorn`].
 ///
 /// ```
 /// use pushforward::ot_coupling::{Costs, Sinkhorn, UnbalancedSinkhorn};
@@ -35,13 +35,14 @@ pub struct UnbalancedSinkhorn {
 impl UnbalancedSinkhorn {
     /// The plan, with potentials f and g for which πᵢⱼ = aᵢ bⱼ exp((fᵢ + gⱼ − cᵢⱼ) / ε).
     ///
-    /// In turn fᵢ = −λ ε ln Σⱼ bⱼ exp((gⱼ − cᵢⱼ) / ε) and the same for g, with λ = ρ / (ρ + ε), in the log domain. Then f
-    /// rises and g falls by what is best for both (Séjourné, Vialard and Peyré 2022, *Faster unbalanced optimal transport:
-    /// Translation invariant Sinkhorn and 1-D Frank-Wolfe*), without which a large ρ makes for many iterations.
+    /// In turn fᵢ = −λ ε ln Σⱼ bⱼ exp((gⱼ − cᵢⱼ) / ε) and the same for g, with λ = ρ / (ρ + ε), in the log domain.
+    /// Then f rises and g falls by what is best for both (Séjourné, Vialard and Peyré 2022, *Faster unbalanced optimal
+    /// transport: Translation invariant Sinkhorn and 1-D Frank-Wolfe*), without which a large ρ makes for many
+    /// iterations.
     ///
-    /// Errors: [`Error::BatchMismatch`] unless there is a mass for each row and each column; [`Error::OutOfDomain`] for a
-    /// mass that is negative or not finite, a side without mass, and an ε, a tolerance or a ρ that is not positive;
-    /// [`Error::NotConverged`].
+    /// Errors: [`Error::BatchMismatch`] unless there is a mass for each row and each column; [`Error::OutOfDomain`]
+    /// for a mass that is negative or not finite, a side without mass, and an ε, a tolerance or a ρ that is not
+    /// positive; [`Error::NotConverged`].
     pub fn solve(&self, costs: &Costs, row_masses: &[f64], column_masses: &[f64]) -> Result<Entropic> {
         check_sides(costs, row_masses, column_masses)?;
         check_positive("the weight of the marginals", self.marginal_weight)?;
@@ -70,8 +71,8 @@ impl UnbalancedSinkhorn {
     }
 }
 
-/// f + t and g − t with t = ½ ρ ln(Σ aᵢ exp(−fᵢ / ρ) / Σ bⱼ exp(−gⱼ / ρ)). The two sums are what f and g take for the mass of
-/// the plan: now they agree.
+/// f + t and g − t with t = ½ ρ ln(Σ aᵢ exp(−fᵢ / ρ) / Σ bⱼ exp(−gⱼ / ρ)). The two sums are what f and g take for the
+/// mass of the plan: now they agree.
 fn level(f: &mut [f64], g: &mut [f64], (a, b): (&[f64], &[f64]), rho: f64) {
     let log_mass = |potentials: &[f64], masses: &[f64]| {
         let heavy = || potentials.iter().zip(masses).filter(|(_, mass)| **mass > 0.0);

@@ -1,7 +1,7 @@
 //! Masses as whole numbers.
 
-/// A mass, or what flows, in units of 2⁻¹¹⁷ of the whole. Whole numbers add up exactly: no mass is lost on the way, and what
-/// is zero is zero.
+/// A mass, or what flows, in units of 2⁻¹¹⁷ of the whole. Whole numbers add up exactly: no mass is lost on the way,
+/// and what is zero is zero.
 pub(super) type Units = i128;
 
 /// The whole in the units that a mass is rounded to, as many as f64 can tell apart.
@@ -12,9 +12,10 @@ const ROOM: u32 = 64;
 
 /// The supply of each row and column, which is negative for a column; all together 0.
 ///
-/// Each is disturbed by 1, all but that of the largest column, which takes the rest (Charnes 1952, *Optimality and degeneracy
-/// in linear programming*). Then no set of rows and columns has the supply 0, as long as there are less than 2⁶³ of them: every
-/// pair of a tree moves mass, so that each pivot lowers the cost and the method cannot go round in circles.
+/// Each is disturbed by 1, all but that of the largest column, which takes the rest (Charnes 1952, *Optimality and
+/// degeneracy in linear programming*). Then no set of rows and columns has the supply 0, as long as there are less
+/// than 2⁶³ of them: every pair of a tree moves mass, so that each pivot lowers the cost and the method cannot go
+/// round in circles.
 pub(super) fn units(row_masses: &[f64], column_masses: &[f64]) -> Vec<Units> {
     let rounded = |masses: &[f64]| {
         let sum: f64 = masses.iter().sum();

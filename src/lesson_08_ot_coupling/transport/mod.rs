@@ -20,14 +20,14 @@ const SUMS_AGREE: f64 = 1e-9;
 /// Below the range of the costs times this, a reduced cost is 0.
 const ROUNDING: f64 = 1e-13;
 
-/// How many pivots are allowed for each pair of a row and a column: many times more than are made. For the worst costs no
-/// polynomial bounds their number.
+/// How many pivots are allowed for each pair of a row and a column: many times more than are made. For the worst costs
+/// no polynomial bounds their number.
 const PIVOTS_PER_PAIR: usize = 50;
 
 /// A cheapest plan, and the prices that prove it.
 ///
-/// uᵢ + vⱼ ≤ cᵢⱼ with equality where mass moves. So no plan with these masses costs less than Σ aᵢ uᵢ + Σ bⱼ vⱼ, which is
-/// what this one costs (Peyré and Cuturi 2019, arXiv:1803.00567, section 2.5).
+/// uᵢ + vⱼ ≤ cᵢⱼ with equality where mass moves. So no plan with these masses costs less than Σ aᵢ uᵢ + Σ bⱼ vⱼ, which
+/// is what this one costs (Peyré and Cuturi 2019, arXiv:1803.00567, section 2.5).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transport {
     /// π, with the row masses a and the column masses b.
@@ -38,16 +38,17 @@ pub struct Transport {
     pub column_prices: Vec<f64>,
 }
 
-/// The plan of least cost Σᵢⱼ πᵢⱼ cᵢⱼ among those that move the masses a of the rows to the masses b of the columns, of any
-/// sizes and weights, exactly: the masses are right to 10⁻¹⁵ of the whole, the prices to 10⁻¹³ of the range of the costs.
+/// The plan of least cost Σᵢⱼ πᵢⱼ cᵢⱼ among those that move the masses a of the rows to the masses b of the columns,
+/// of any sizes and weights, exactly: the masses are right to 10⁻¹⁵ of the whole, the prices to 10⁻¹³ of the range of
+/// the costs.
 ///
-/// The network simplex method (Dantzig 1951; Peyré and Cuturi 2019, arXiv:1803.00567, section 3.5): the pairs that move
-/// mass form a tree; the prices that make all its pairs tight show a pair that would be cheaper; mass is moved along the
-/// circle that it closes until a pair of the tree has none left, and leaves it.
+/// The network simplex method (Dantzig 1951; Peyré and Cuturi 2019, arXiv:1803.00567, section 3.5): the pairs that
+/// move mass form a tree; the prices that make all its pairs tight show a pair that would be cheaper; mass is moved
+/// along the circle that it closes until a pair of the tree has none left, and leaves it.
 ///
-/// Errors: [`Error::BatchMismatch`] unless there is a mass for each row and each column; [`Error::OutOfDomain`] for a mass
-/// that is negative or not finite, and where there is none; [`Error::UnequalMasses`] where the sums differ by more than
-/// 10⁻⁹ of them.
+/// Errors: [`Error::BatchMismatch`] unless there is a mass for each row and each column; [`Error::OutOfDomain`] for a
+/// mass that is negative or not finite, and where there is none; [`Error::UnequalMasses`] where the sums differ by
+/// more than 10⁻⁹ of them.
 ///
 /// ```
 /// use pushforward::ot_coupling::{Costs, transport};

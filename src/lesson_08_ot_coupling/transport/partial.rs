@@ -4,17 +4,18 @@ use super::super::{Costs, Plan};
 use super::{SUMS_AGREE, Transport, check_sides, transport};
 use crate::{Error, Result};
 
-/// The plan of least cost among those that move the mass `mass`, and take from no row more than its mass a and bring to no
-/// column more than its mass b, exactly.
+/// The plan of least cost among those that move the mass `mass`, and take from no row more than its mass a and bring
+/// to no column more than its mass b, exactly.
 ///
-/// One more row and one more column, of cost 0, take the masses that stay, a cost above all others keeps the two apart, and
-/// the rest is [`transport`] (Chapel, Alaya and Gasso 2020, arXiv:2002.08276).
+/// One more row and one more column, of cost 0, take the masses that stay, a cost above all others keeps the two
+/// apart, and the rest is [`transport`] (Chapel, Alaya and Gasso 2020, arXiv:2002.08276).
 ///
-/// The prices prove it: uᵢ + vⱼ ≤ cᵢⱼ with equality where mass moves, uᵢ ≤ 0 with equality where some of a row stays, and
-/// vⱼ ≤ λ = max vⱼ with equality where a column has room. So no such plan costs less than λ `mass` + Σ aᵢ uᵢ + Σ bⱼ (vⱼ − λ).
+/// The prices prove it: uᵢ + vⱼ ≤ cᵢⱼ with equality where mass moves, uᵢ ≤ 0 with equality where some of a row stays,
+/// and vⱼ ≤ λ = max vⱼ with equality where a column has room. So no such plan costs less than λ `mass` + Σ aᵢ uᵢ + Σ
+/// bⱼ (vⱼ − λ).
 ///
-/// Errors: those of [`transport`], but the sums may differ; [`Error::OutOfDomain`] unless `mass` is positive and at most
-/// what both sides have.
+/// Errors: those of [`transport`], but the sums may differ; [`Error::OutOfDomain`] unless `mass` is positive and at
+/// most what both sides have.
 ///
 /// ```
 /// use pushforward::ot_coupling::{Costs, partial_transport};
@@ -56,8 +57,8 @@ pub fn partial_transport(
     })
 }
 
-/// The costs above the least one, with a row and a column of cost 0 for what stays. Where those two meet it is so dear that
-/// nothing moves.
+/// The costs above the least one, with a row and a column of cost 0 for what stays. Where those two meet it is so dear
+/// that nothing moves.
 fn with_idle(costs: &Costs) -> Result<Costs> {
     let (least, largest) = costs.range();
     let dear = if largest > least { 2.0 * (largest - least) } else { 1.0 };

@@ -16,8 +16,8 @@ pub(super) struct Tree {
     pub(super) prices: Vec<f64>,
 }
 
-/// A plan to begin with: row after row takes the cheapest columns that have room. Each pair fills a row or a column, never
-/// both but at the end, so that the pairs make a tree.
+/// A plan to begin with: row after row takes the cheapest columns that have room. Each pair fills a row or a column,
+/// never both but at the end, so that the pairs make a tree.
 pub(super) fn first_arcs(costs: &Costs, supply: &[Units]) -> Vec<(usize, usize)> {
     let (rows, columns) = supply.split_at(costs.rows());
     let mut room = columns.to_vec();
@@ -78,8 +78,8 @@ impl Tree {
         if a < self.rows { (a, b - self.rows) } else { (b, a - self.rows) }
     }
 
-    /// Depths, parents and prices of all that is below a node whose own parent is right. Returns it in an order in which
-    /// parents come first.
+    /// Depths, parents and prices of all that is below a node whose own parent is right. Returns it in an order in
+    /// which parents come first.
     fn hang(&mut self, costs: &Costs, top: usize) -> Vec<usize> {
         let mut order = vec![top];
         let mut next = 0;
@@ -103,8 +103,8 @@ impl Tree {
         order
     }
 
-    /// Moves mass along the circle that a row and a column close, as much as there is, until a pair of the tree has none
-    /// left; the new pair takes its place.
+    /// Moves mass along the circle that a row and a column close, as much as there is, until a pair of the tree has
+    /// none left; the new pair takes its place.
     pub(super) fn pivot(&mut self, costs: &Costs, row: usize, column: usize) {
         let column = self.rows + column;
         let top = self.meeting(row, column);
@@ -149,8 +149,8 @@ impl Tree {
         }
     }
 
-    /// Cuts the pair of `leaving` and its parent, and hangs the part below by its node `low` under `high`: on the way from
-    /// `low` to `leaving`, parents become children.
+    /// Cuts the pair of `leaving` and its parent, and hangs the part below by its node `low` under `high`: on the way
+    /// from `low` to `leaving`, parents become children.
     fn replace(&mut self, leaving: usize, low: usize, high: usize, amount: Units) {
         let cut = self.parent[leaving];
         self.neighbours[leaving].retain(|node| *node != cut);
