@@ -69,8 +69,8 @@ pub fn measure_paths<const D: usize>(
     Ok(PathMeasures { pairs, path_energy, straightness })
 }
 
-/// |E − W₂²| / W₂²: how much more energy E than the least possible the paths between two distributions at the distance W₂
-/// have, in parts of it (Tong et al. 2023, arXiv:2302.00482).
+/// |E − W₂²| / W₂², by which part of the least energy possible that of the paths between two distributions at the
+/// distance W₂ is off (Tong et al. 2023, arXiv:2302.00482).
 ///
 /// ```
 /// use pushforward::ot_coupling::normalized_path_energy;
