@@ -155,7 +155,7 @@ pub fn sinkhorn_step(answer: impl Fn(OneRow) -> f64) -> Verdict {
     let cases: [(&[f64], &[f64], &[f64], f64); 4] = [
         (&[1.0, 2.0, 0.5], &[0.0, 0.3, -0.2], &[0.5, 0.25, 0.25], 0.5),
         (&[0.4, 1.5], &[0.1, 0.6], &[0.75, 0.25], 1.0),
-        (&[900.0, 800.0, 1000.0], &[0.0, 5.0, -3.0], &[0.25, 0.25, 0.5], 0.5),
+        (&[1900.0, 800.0, 1000.0], &[0.0, 5.0, -3.0], &[0.25, 0.25, 0.5], 0.5),
         (&[0.0, 1.0], &[900.0, 900.5], &[0.5, 0.5], 0.5),
     ];
     for (costs, potentials, masses, epsilon) in cases {
@@ -212,7 +212,7 @@ pub struct OnBridge {
     pub x_1: f64,
 }
 
-/// Exercise 8.4: the velocity at x of a Schrödinger bridge between two ends, whose points at the time t have the mean
+/// Exercise 8.4: the velocity at x of a Brownian bridge between two ends, whose points at the time t have the mean
 /// (1 − t) x₀ + t x₁ and the deviation σ √(t (1 − t)).
 ///
 /// ```

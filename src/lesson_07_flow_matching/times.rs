@@ -59,7 +59,9 @@ impl TimeSampling {
                 })?
             }
         };
-        source.per_point(&times)
+        // A number just below 1 may be 1 when it is rounded, where some paths have no velocity.
+        let below_one: Vec<Real> = times.into_iter().map(|t| t.min(1.0 - Real::EPSILON)).collect();
+        source.per_point(&below_one)
     }
 }
 

@@ -15,16 +15,17 @@ pub struct PathMeasures<const D: usize> {
     /// ∫ E |v(t, x_t)|² dt over 0 ≤ t ≤ 1. The least that any field needs between two distributions is W₂² (Benamou and
     /// Brenier 2000, doi:10.1007/s002110050002).
     pub path_energy: f64,
-    /// ∫ E |x₁ − x₀ − v(t, x_t)|² dt, which is 0 exactly if every path is straight and walked at one speed (Liu, Gong and Liu
-    /// 2022, arXiv:2209.03003).
+    /// ∫ E |x₁ − x₀ − v(t, x_t)|² dt, which is 0 exactly if every path is straight and walked at one speed (Liu, Gong
+    /// and Liu 2022, arXiv:2209.03003).
     pub straightness: f64,
 }
 
 /// The path energy and the straightness of a field, from x₀ at t = 0 to t = 1.
 ///
-/// ∫ v dt = x₁ − x₀ along a path, so that the straightness is the path energy minus E |x₁ − x₀|², what the same journeys
-/// cost in straight lines. |v|² is one number more that the solver follows, and takes part in the choice of its steps: for the
-/// evaluations that the points alone need, ask [`Solution::nfe`](crate::lesson_05_cnf::Solution::nfe).
+/// ∫ v dt = x₁ − x₀ along a path, so that the straightness is the path energy minus E |x₁ − x₀|², what the same
+/// journeys cost in straight lines. |v|² is one number more that the solver follows, and takes part in the choice of
+/// its steps: for the evaluations that the points alone need, ask
+/// [`Solution::nfe`](crate::lesson_05_cnf::Solution::nfe).
 ///
 /// ```
 /// use pushforward::cnf::{OdeSolver, RK4, VectorField};
@@ -68,8 +69,8 @@ pub fn measure_paths<const D: usize>(
     Ok(PathMeasures { pairs, path_energy, straightness })
 }
 
-/// |E − W₂²| / W₂²: how much more energy E than the least possible the paths between two distributions at the distance W₂
-/// have, in parts of it (Tong et al. 2023, arXiv:2302.00482).
+/// |E − W₂²| / W₂², by which part of the least energy possible that of the paths between two distributions at the
+/// distance W₂ is off (Tong et al. 2023, arXiv:2302.00482).
 ///
 /// ```
 /// use pushforward::ot_coupling::normalized_path_energy;
@@ -78,7 +79,8 @@ pub fn measure_paths<const D: usize>(
 /// # Ok::<(), pushforward::Error>(())
 /// ```
 ///
-/// Errors: [`Error::OutOfDomain`] for an energy that is negative or not finite and a distance that is not positive.
+/// Errors: [`Error::OutOfDomain`] for an energy that is negative or not finite, a distance that is not positive, and where the
+/// quotient is not finite.
 pub fn normalized_path_energy(path_energy: f64, wasserstein_2: f64) -> Result<f64> {
     check_positive("the Wasserstein distance", wasserstein_2)?;
     let least = wasserstein_2 * wasserstein_2;
@@ -87,5 +89,11 @@ pub fn normalized_path_energy(path_energy: f64, wasserstein_2: f64) -> Result<f6
         let (what, expected) = ("the path energy", "a finite number from 0");
         return Err(Error::OutOfDomain { what, expected, found: path_energy });
     }
-    Ok((path_energy - least).abs() / least)
+    let normalized = (path_energy - least).abs() / least;
+    if !normalized.is_finite() {
+        let (what, expected) =
+            ("the normalized path energy", "a finite number: the distance is too small for it");
+        return Err(Error::OutOfDomain { what, expected, found: normalized });
+    }
+    Ok(normalized)
 }

@@ -136,7 +136,8 @@ impl Urn {
 
     /// The place whose sum is the first above a uniform part of the whole: it has mass.
     fn draw(&self, source: &mut Source) -> usize {
-        let aim = source.r#gen::<f64>() * self.mass();
+        // A part of a mass that is hardly more than 0 may be rounded to the whole.
+        let aim = (source.r#gen::<f64>() * self.mass()).min(self.mass().next_down());
         self.0.partition_point(|sum| *sum <= aim)
     }
 }

@@ -105,7 +105,9 @@ impl Search {
         self.prices.as_flattened_mut()[..costs.columns()].copy_from_slice(&matching.prices);
         let (mut reached, mut row, mut start) = (Vec::new(), free, 0.0);
         let (end, length) = loop {
-            let (distance, column) = self.relax(costs.row(row), row, start);
+            let (distance, nearest) = self.relax(costs.row(row), row, start);
+            // Of columns that are equally near, as many are where points coincide, a free one ends the search.
+            let column = self.free_at(distance, matching).unwrap_or(nearest);
             if matching.row_of[column] == NONE {
                 break (column, distance);
             }
@@ -158,6 +160,13 @@ impl Search {
             at[lane] = if distances[lane] < least[lane] { block } else { at[lane] };
             least[lane] = lesser(distances[lane], least[lane]);
         }
+    }
+
+    /// A free column that is no farther than this.
+    #[inline(always)]
+    fn free_at(&self, distance: f64, matching: &Matching) -> Option<usize> {
+        let mut columns = matching.row_of.iter().zip(self.distances.as_flattened());
+        columns.position(|(row, found)| *row == NONE && *found <= distance)
     }
 
     /// Each row on the path takes the column to which the path goes on from it.

@@ -21,7 +21,8 @@ const ROWS_PER_PART: usize = 256;
 pub(super) struct Kernel<'a> {
     costs: &'a Costs,
     epsilon: f64,
-    row_masses: &'a [f64],
+    /// a and b, each with the sum 1.
+    row_masses: Vec<f64>,
     column_masses: Vec<f64>,
     /// f and g.
     potentials: (Vec<f64>, Vec<f64>),
@@ -33,7 +34,12 @@ pub(super) struct Kernel<'a> {
 
 impl<'a> Kernel<'a> {
     /// Potentials fᵢ = minⱼ cᵢⱼ and gⱼ = minᵢ (cᵢⱼ − fᵢ): each row and each column of K has an entry 1, and none more.
-    pub(super) fn new(costs: &'a Costs, epsilon: f64, row_masses: &'a [f64], column_masses: &[f64]) -> Self {
+    pub(super) fn new(
+        costs: &'a Costs,
+        epsilon: f64,
+        row_masses: Vec<f64>,
+        mut column_masses: Vec<f64>,
+    ) -> Self {
         let (rows, columns) = (costs.rows(), costs.columns());
         let least = |row| costs.row(row).iter().copied().fold(f64::INFINITY, f64::min);
         let f: Vec<f64> = (0..rows).map(least).collect();
@@ -43,11 +49,12 @@ impl<'a> Kernel<'a> {
         }
         // The sums of both sides may differ by a rounding error, which no plan could undo.
         let exact = row_masses.iter().sum::<f64>() / column_masses.iter().sum::<f64>();
+        column_masses.iter_mut().for_each(|mass| *mass *= exact);
         let mut kernel = Self {
             costs,
             epsilon,
             row_masses,
-            column_masses: column_masses.iter().map(|mass| mass * exact).collect(),
+            column_masses,
             potentials: (f, g),
             scalings: (vec![1.0; rows], vec![1.0; columns]),
             entries: vec![0.0; rows * columns],
@@ -110,16 +117,19 @@ impl<'a> Kernel<'a> {
         absorb(&mut self.potentials.1, &mut self.scalings.1);
     }
 
-    /// π, f and g.
-    pub(super) fn into_plan(mut self) -> Result<(Plan, Vec<f64>, Vec<f64>)> {
+    /// π of the whole mass, f and g.
+    pub(super) fn into_plan(mut self, mass: f64) -> Result<(Plan, Vec<f64>, Vec<f64>)> {
         let (u, v) = &self.scalings;
         let to: Vec<f64> = v.iter().zip(&self.column_masses).map(|(v, b)| v * b).collect();
         let mut masses = std::mem::take(&mut self.entries);
         for (row, masses) in masses.chunks_exact_mut(v.len()).enumerate() {
             let from = self.row_masses[row] * u[row];
-            masses.iter_mut().zip(&to).for_each(|(mass, to)| *mass *= from * to);
+            masses.iter_mut().zip(&to).for_each(|(part, to)| *part *= from * to * mass);
         }
         self.absorb();
+        // With masses that are `mass` times as large, a b is by mass² larger, and π by mass.
+        let shift = self.epsilon * mass.ln();
+        self.potentials.0.iter_mut().for_each(|f| *f -= shift);
         let plan = Plan::new(self.costs.rows(), self.costs.columns(), masses)?;
         Ok((plan, self.potentials.0, self.potentials.1))
     }

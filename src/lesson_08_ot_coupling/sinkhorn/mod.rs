@@ -40,6 +40,9 @@ pub struct Sinkhorn {
     pub max_iterations: usize,
 }
 
+/// How ε is called in errors.
+pub(super) const EPSILON: &str = "epsilon times the mean cost";
+
 impl Default for Sinkhorn {
     /// ε of 0.05 mean costs, masses right to 10⁻⁹, at most 10,000 iterations.
     fn default() -> Self {
@@ -68,7 +71,7 @@ impl Sinkhorn {
     /// [`Error::UnequalMasses`]; [`Error::NotConverged`].
     pub fn solve(&self, costs: &Costs, row_masses: &[f64], column_masses: &[f64]) -> Result<Entropic> {
         self.check()?;
-        let epsilon = absolute(self.epsilon, costs)?;
+        let epsilon = absolute(EPSILON, self.epsilon, costs)?;
         self.solve_at(epsilon, costs, row_masses, column_masses)
     }
 
@@ -84,10 +87,10 @@ impl Sinkhorn {
         check_positive("epsilon", epsilon)?;
         let mass = check_balanced(costs, row_masses, column_masses)?;
         let support = Support::new(row_masses, column_masses);
-        if support.is_all_of(costs) {
-            return self.iterate(epsilon, costs, (row_masses, column_masses), mass);
-        }
         let (a, b) = support.masses(row_masses, column_masses);
+        if support.is_all_of(costs) {
+            return self.iterate(epsilon, costs, (&a, &b), mass);
+        }
         let found = self.iterate(epsilon, &support.costs(costs), (&a, &b), mass)?;
         let (row_potentials, column_potentials) = support.numbers(
             (&found.row_potentials, &found.column_potentials),
@@ -99,14 +102,16 @@ impl Sinkhorn {
         Ok(Entropic { plan, row_potentials, column_potentials, iterations: found.iterations })
     }
 
-    /// The same where all masses are positive.
+    /// The same where all masses are positive. It works on parts of the whole mass, whatever that is.
     fn iterate(&self, epsilon: f64, costs: &Costs, (a, b): (&[f64], &[f64]), mass: f64) -> Result<Entropic> {
-        let mut kernel = Kernel::new(costs, epsilon, a, b);
+        let parts = |masses: &[f64]| masses.iter().map(|part| part / mass).collect::<Vec<_>>();
+        let mut kernel = Kernel::new(costs, epsilon, parts(a), parts(b));
         let mut residual = f64::INFINITY;
         for iterations in 1..=self.max_iterations {
-            residual = kernel.iterate() / mass;
-            if residual <= self.tolerance {
-                let (plan, row_potentials, column_potentials) = kernel.into_plan()?;
+            residual = kernel.iterate();
+            // The first residual is that of the kernel as it was made, whose columns are not right yet.
+            if iterations > 1 && residual <= self.tolerance {
+                let (plan, row_potentials, column_potentials) = kernel.into_plan(mass)?;
                 return Ok(Entropic { plan, row_potentials, column_potentials, iterations });
             }
             kernel.absorb_if_extreme();
@@ -122,10 +127,10 @@ impl Sinkhorn {
     }
 }
 
-/// ε in the unit of the costs. Where all costs are 0, every ε gives the same plan.
-pub(super) fn absolute(epsilon: f64, costs: &Costs) -> Result<f64> {
+/// A multiple of the mean cost, such as ε, in the unit of the costs. Where all costs are 0, the unit is 1.
+pub(super) fn absolute(what: &'static str, relative: f64, costs: &Costs) -> Result<f64> {
     let mean = costs.mean_size();
-    let absolute = epsilon * if mean > 0.0 { mean } else { 1.0 };
-    check_positive("epsilon times the mean cost", absolute)?;
+    let absolute = relative * if mean > 0.0 { mean } else { 1.0 };
+    check_positive(what, absolute)?;
     Ok(absolute)
 }

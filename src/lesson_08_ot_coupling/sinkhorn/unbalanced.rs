@@ -1,7 +1,7 @@
 //! Plans that may bend the masses.
 
 use super::soft::soft_minima;
-use super::{Entropic, Sinkhorn, absolute};
+use super::{EPSILON, Entropic, Sinkhorn, absolute};
 use crate::lesson_08_ot_coupling::transport::check_sides;
 use crate::lesson_08_ot_coupling::{Costs, Plan};
 use crate::tensor::check_positive;
@@ -48,8 +48,8 @@ impl UnbalancedSinkhorn {
         check_positive("the weight of the marginals", self.marginal_weight)?;
         let settings = self.sinkhorn;
         settings.check()?;
-        let epsilon = absolute(settings.epsilon, costs)?;
-        let rho = absolute(self.marginal_weight, costs)?;
+        let epsilon = absolute(EPSILON, settings.epsilon, costs)?;
+        let rho = absolute("the weight of the marginals times the mean cost", self.marginal_weight, costs)?;
         let lambda = self.marginal_weight / (self.marginal_weight + settings.epsilon);
         let scaled = |potentials: Vec<f64>| potentials.into_iter().map(|f| lambda * f).collect::<Vec<_>>();
         let turned = costs.turned();
@@ -59,7 +59,7 @@ impl UnbalancedSinkhorn {
             let mut new_f = scaled(soft_minima(costs, &g, column_masses, epsilon));
             let mut new_g = scaled(soft_minima(&turned, &new_f, row_masses, epsilon));
             level(&mut new_f, &mut new_g, (row_masses, column_masses), rho);
-            change = largest_change(&f, &new_f).max(largest_change(&g, &new_g)) / epsilon;
+            change = largest_change((&f, &g), (&new_f, &new_g)) / epsilon;
             (f, g) = (new_f, new_g);
             if change <= settings.tolerance {
                 let plan = plan(costs, (row_masses, column_masses), (&f, &g), epsilon)?;
@@ -84,8 +84,13 @@ fn level(f: &mut [f64], g: &mut [f64], (a, b): (&[f64], &[f64]), rho: f64) {
     g.iter_mut().for_each(|g| *g -= rise);
 }
 
-fn largest_change(before: &[f64], after: &[f64]) -> f64 {
-    before.iter().zip(after).map(|(before, after)| (before - after).abs()).fold(0.0, f64::max)
+/// How much a potential has changed, at most. What f64 cannot tell apart in a potential counts as a change: where ε is so small,
+/// or ρ so large, that this is more than the tolerance, the iteration cannot be seen to end.
+fn largest_change((f, g): (&[f64], &[f64]), (new_f, new_g): (&[f64], &[f64])) -> f64 {
+    let change = |(before, after): (&f64, &f64)| (before - after).abs().max(f64::EPSILON * after.abs());
+    let changes = f.iter().zip(new_f).chain(g.iter().zip(new_g)).map(change);
+    // Unlike f64::max, this keeps a NaN.
+    changes.fold(0.0, |most, change| if change <= most { most } else { change })
 }
 
 fn plan(

@@ -4,8 +4,11 @@ use super::super::{Costs, Plan};
 use super::{SUMS_AGREE, Transport, check_sides, transport};
 use crate::{Error, Result};
 
+/// So little cannot be told from the roundings of what stays.
+const SMALLEST_PART: f64 = 1e-9;
+
 /// The plan of least cost among those that move the mass `mass`, and take from no row more than its mass a and bring
-/// to no column more than its mass b, exactly.
+/// to no column more than its mass b, to 10⁻¹⁵ of the masses of both sides, and to 10⁻⁹ of them where nearly all moves.
 ///
 /// One more row and one more column, of cost 0, take the masses that stay, a cost above all others keeps the two
 /// apart, and the rest is [`transport`] (Chapel, Alaya and Gasso 2020, arXiv:2002.08276).
@@ -14,8 +17,8 @@ use crate::{Error, Result};
 /// and vⱼ ≤ λ = max vⱼ with equality where a column has room. So no such plan costs less than λ `mass` + Σ aᵢ uᵢ + Σ
 /// bⱼ (vⱼ − λ).
 ///
-/// Errors: those of [`transport`], but the sums may differ; [`Error::OutOfDomain`] unless `mass` is positive and at
-/// most what both sides have.
+/// Errors: those of [`transport`], but the sums may differ; [`Error::OutOfDomain`] unless `mass` is at least 10⁻⁹ of
+/// what both sides have together and at most what each has, and for costs that are more than 10¹⁵⁰ apart.
 ///
 /// ```
 /// use pushforward::ot_coupling::{Costs, partial_transport};
@@ -33,9 +36,11 @@ pub fn partial_transport(
 ) -> Result<Transport> {
     let (of_rows, of_columns) = check_sides(costs, row_masses, column_masses)?;
     let most = of_rows.min(of_columns);
-    if !(mass > 0.0 && mass <= most * (1.0 + SUMS_AGREE)) {
-        let (what, expected) =
-            ("the mass that moves", "positive, and at most the mass of all rows and of all columns");
+    if !(mass >= SMALLEST_PART * (of_rows + of_columns) && mass <= most * (1.0 + SUMS_AGREE)) {
+        let (what, expected) = (
+            "the mass that moves",
+            "at least 1e-9 of the masses of both sides, and at most the mass of each",
+        );
         return Err(Error::OutOfDomain { what, expected, found: mass });
     }
     let (rows, columns) = (costs.rows(), costs.columns());
@@ -61,7 +66,8 @@ pub fn partial_transport(
 /// that nothing moves.
 fn with_idle(costs: &Costs) -> Result<Costs> {
     let (least, largest) = costs.range();
-    let dear = if largest > least { 2.0 * (largest - least) } else { 1.0 };
+    // An exchange of (idle, idle) and (i, j) for (i, idle) and (idle, j) saves this and cᵢⱼ besides.
+    let dear = if largest > least { largest - least } else { 1.0 };
     let (rows, columns) = (costs.rows(), costs.columns());
     let mut values = Vec::with_capacity((rows + 1) * (columns + 1));
     for row in 0..rows {
