@@ -127,3 +127,14 @@ fn what_cannot_be_drawn_is_an_error() {
     let found = StochasticSampler { noise: 1.0, steps: 5 }.run(&exact(STRAIGHT), bad, &mut source);
     assert!(matches!(found, Err(Error::NotFinite { .. })));
 }
+
+/// In f32 (n − 1 + u) / n is rounded to 1 now and then, where the target of some paths is infinite.
+#[test]
+fn no_time_of_training_is_the_end() {
+    for (seed, sampling) in
+        [(67, TimeSampling::Stratified), (0, TimeSampling::LogitNormal { mean: 20.0, std: 5.0 })]
+    {
+        let times = values(&sampling.draw(100_000, &mut Source::new(seed)).unwrap());
+        assert!(times.iter().all(|t| *t < 1.0), "{sampling:?}");
+    }
+}

@@ -161,3 +161,11 @@ fn reflow_and_exact_pairs_make_a_field_straighter() {
     assert!(exact.straightness < 0.3 * first.straightness);
     assert!(second.path_energy < first.path_energy && exact.path_energy < first.path_energy);
 }
+
+#[test]
+fn a_quotient_beyond_the_numbers_is_an_error() {
+    for (energy, distance) in [(1.0, 1e-160), (1e308, 1e-150)] {
+        let found = normalized_path_energy(energy, distance);
+        assert!(matches!(found, Err(Error::OutOfDomain { .. })), "{energy}, {distance}: {found:?}");
+    }
+}

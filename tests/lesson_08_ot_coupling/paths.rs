@@ -197,3 +197,20 @@ fn what_does_not_fit_is_an_error_and_never_a_panic() {
         }
     }
 }
+
+#[test]
+fn what_leaves_the_range_of_the_numbers_is_an_error() {
+    let large = f64::from(Real::MAX);
+    let at = |path: TwoSidedPath, prediction, pairs| {
+        path.sample_for(prediction, pairs, times(0.5, 300), noise(300)).map(|_| ())
+    };
+    // Some of 600 normal numbers are above 2, which is what γ = σ / 2 has room for.
+    let wide = TwoSidedPath::Bridge { sigma: large };
+    assert!(matches!(at(wide, Prediction::Velocity, pairs(300)), Err(Error::NotFinite { .. })));
+    let narrow = TwoSidedPath::Bridge { sigma: 1e-3 / large };
+    assert!(matches!(at(narrow, Prediction::Score, pairs(300)), Err(Error::OutOfDomain { .. })));
+    let side = |x| Source::new(0).points(&[[x, 0.0]; 300]).unwrap();
+    let apart = Pairs { x_0: side(Real::MAX), x_1: side(Real::MIN) };
+    let found = at(TwoSidedPath::Straight { sigma: 0.0 }, Prediction::Velocity, apart);
+    assert!(matches!(found, Err(Error::NotFinite { .. })), "{found:?}");
+}

@@ -112,3 +112,12 @@ fn what_is_no_plan_is_an_error() {
     let endless = of(&[f64::MAX, f64::MAX, 0.0, 0.0]).unwrap();
     assert!(endless.pairs(1, source).is_err() && endless.partners(source).is_err(), "the sum overflows");
 }
+
+/// Half of the least positive number is rounded to nothing or to the whole.
+#[test]
+fn the_least_mass_there_is_draws_a_place_that_has_it() {
+    let plan = Plan::new(1, 2, vec![5e-324, 0.0]).unwrap();
+    let source = &mut Source::new(6);
+    assert_eq!(plan.pairs(100, source).unwrap(), vec![(0, 0); 100]);
+    assert!((0..100).all(|_| plan.partners(source).unwrap() == [0]));
+}

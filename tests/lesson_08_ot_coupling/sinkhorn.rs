@@ -117,6 +117,29 @@ fn rows_and_columns_without_mass_get_none() {
     );
 }
 
+/// The kernel of these costs is nearly a permutation: its rows have the sum 1 before any mass has been looked at.
+#[test]
+fn the_unit_of_mass_does_not_matter() {
+    let costs = matrix(4, 4, |i, j| if i == j { 0.0 } else { 1.0 });
+    let (a, b) = ([2.5, 0.5, 0.5, 0.5], [1.0; 4]);
+    let solver = Sinkhorn { max_iterations: 100_000, ..Sinkhorn::default() };
+    let whole = |unit: f64| {
+        let found = solver.solve(&costs, &a.map(|mass| mass * unit), &b.map(|mass| mass * unit)).unwrap();
+        let (row, column) = (found.row_potentials[0], found.column_potentials[1]);
+        let expected = a[0] * b[1] * unit * unit * ((row + column - 1.0) / (0.05 * 0.75)).exp();
+        close("a mass from its potentials", 1.0, found.plan.at(0, 1) / expected, 1e-9);
+        found.plan.cost(&costs).unwrap() / unit
+    };
+    // The first row has 1.5 too much: all of that goes to other columns, whatever ε is.
+    for unit in [0.25, 1.0, 3.0, 1e-100, 1e100] {
+        close("the cost for each unit", 1.5, whole(unit), 1e-6);
+    }
+    for unit in [1e-300, 1e300] {
+        let found = solver.solve(&costs, &a.map(|mass| mass * unit), &b.map(|mass| mass * unit)).unwrap();
+        close("the cost for each unit", 1.5, found.plan.cost(&costs).unwrap() / unit, 1e-6);
+    }
+}
+
 #[test]
 fn an_iteration_that_is_cut_short_is_an_error() {
     let costs = uniform(20, 20, 7);

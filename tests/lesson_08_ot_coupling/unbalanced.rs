@@ -46,6 +46,17 @@ fn a_large_weight_of_the_marginals_makes_the_balanced_plan() {
     assert!(light > 0.05 && middle < 0.05 * light && heavy < 0.05 * middle, "{light}, {middle}, {heavy}");
 }
 
+/// There a potential is so large, or ε so small, that a change of the tolerance cannot be seen in f64.
+#[test]
+fn what_rounding_hides_is_not_taken_for_the_end() {
+    let (costs, a, b) = (uniform(3, 3, 2), [2.0 / 3.0; 3], [1.0 / 3.0; 3]);
+    for (epsilon, marginal_weight) in [(0.05, 1e12), (0.05, 1e16), (1e-16, 1.0), (1e-18, 1.0)] {
+        let sinkhorn = Sinkhorn { epsilon, tolerance: 1e-9, max_iterations: 1000 };
+        let found = UnbalancedSinkhorn { sinkhorn, marginal_weight }.solve(&costs, &a, &b);
+        assert!(matches!(found, Err(Error::NotConverged { .. })), "{epsilon}, {marginal_weight}: {found:?}");
+    }
+}
+
 #[test]
 fn an_outlier_loses_its_mass_and_others_keep_theirs() {
     let costs = matrix(4, 3, |i, j| if i == 3 { 200.0 } else { (i as f64 - j as f64).powi(2) });

@@ -124,7 +124,8 @@ impl<'a> Kernel<'a> {
         let mut masses = std::mem::take(&mut self.entries);
         for (row, masses) in masses.chunks_exact_mut(v.len()).enumerate() {
             let from = self.row_masses[row] * u[row];
-            masses.iter_mut().zip(&to).for_each(|(part, to)| *part *= from * to * mass);
+            // First the part of the whole, which is a number of ordinary size.
+            masses.iter_mut().zip(&to).for_each(|(part, to)| *part = *part * (from * to) * mass);
         }
         self.absorb();
         // With masses that are `mass` times as large, a b is by mass² larger, and π by mass.
