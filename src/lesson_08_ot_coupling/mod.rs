@@ -6,7 +6,7 @@
 //!
 //! - [`Costs`] says what each pair costs.
 //! - [`assign`] finds the cheapest [`Assignment`] of as many rows as columns, exactly, with prices that prove it.
-//! - A [`Plan`] says how much mass goes where. [`transport`] finds the cheapest between any weights,
+//! - A [`Plan`] says how much mass goes where. [`transport()`] finds the cheapest between any weights,
 //!   [`partial_transport`] where only a part of the mass moves.
 //! - [`Sinkhorn`] blurs the plan by an entropy; [`UnbalancedSinkhorn`] also bends the weights.
 //! - [`wasserstein_2`] is the distance that the cheapest plan defines.

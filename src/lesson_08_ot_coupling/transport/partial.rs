@@ -11,13 +11,13 @@ const SMALLEST_PART: f64 = 1e-9;
 /// to no column more than its mass b, to 10⁻¹⁵ of the masses of both sides, and to 10⁻⁹ of them where nearly all moves.
 ///
 /// One more row and one more column, of cost 0, take the masses that stay, a cost above all others keeps the two
-/// apart, and the rest is [`transport`] (Chapel, Alaya and Gasso 2020, arXiv:2002.08276).
+/// apart, and the rest is [`transport()`] (Chapel, Alaya and Gasso 2020, arXiv:2002.08276).
 ///
 /// The prices prove it: uᵢ + vⱼ ≤ cᵢⱼ with equality where mass moves, uᵢ ≤ 0 with equality where some of a row stays,
 /// and vⱼ ≤ λ = max vⱼ with equality where a column has room. So no such plan costs less than λ `mass` + Σ aᵢ uᵢ + Σ
 /// bⱼ (vⱼ − λ).
 ///
-/// Errors: those of [`transport`], but the sums may differ; [`Error::OutOfDomain`] unless `mass` is at least 10⁻⁹ of
+/// Errors: those of [`transport()`], but the sums may differ; [`Error::OutOfDomain`] unless `mass` is at least 10⁻⁹ of
 /// what both sides have together and at most what each has, and for costs that are more than 10¹⁵⁰ apart.
 ///
 /// ```
