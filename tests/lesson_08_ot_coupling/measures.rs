@@ -76,7 +76,8 @@ fn straightness_is_the_integral_that_defines_it() {
     };
     let expected = (0..steps).map(at).sum::<f64>() / steps as f64;
     assert!(expected > 1e-4, "the paths are bent: {expected}");
-    close("∫ |x₁ − x₀ − v|² dt", expected, found.straightness, ROUNDING);
+    // The rule leaves h² / 24 = 3·10⁻⁷ of a second derivative of size 1 or less.
+    close("∫ |x₁ − x₀ − v|² dt", expected, found.straightness, ROUNDING.max(1e-6));
 }
 
 #[test]
