@@ -6,13 +6,13 @@
 //!
 //! - [`Costs`] says what each pair costs.
 //! - [`assign`] finds the cheapest [`Assignment`] of as many rows as columns, exactly, with prices that prove it.
-//! - A [`Plan`] says how much mass goes where. [`transport`] finds the cheapest between any weights,
+//! - A [`Plan`] says how much mass goes where. [`transport()`] finds the cheapest between any weights,
 //!   [`partial_transport`] where only a part of the mass moves.
 //! - [`Sinkhorn`] blurs the plan by an entropy; [`UnbalancedSinkhorn`] also bends the weights.
 //! - [`wasserstein_2`] is the distance that the cheapest plan defines.
 //! - A [`Coupling`] makes [`Pairs`] of two batches: [`Independent`], [`ExactOt`], [`SinkhornOt`],
 //!   [`SchrodingerBridge`], and [`ClassAware`], which pairs within each class. A [`TwoSidedPath`] goes from one end of
-//!   a pair to the other, and gives the samples of lesson 07's loss. [`reflow`] makes pairs by a trained field.
+//!   a pair to the other, and gives the samples of lesson 07's loss. [`reflow()`] makes pairs by a trained field.
 //! - [`FlowAndScore`] learns both on a bridge ([`flow_and_score_loss`]), and a [`BridgeSampler`] walks it in random
 //!   steps.
 //! - [`measure_paths`] gives the energy and the straightness of a field; [`normalized_path_energy`] relates it to the

@@ -8,7 +8,7 @@ use crate::tensor::Points;
 /// W₂ = (min Σᵢⱼ πᵢⱼ |xᵢ − yⱼ|²)^½ over all plans with row masses 1/N and column masses 1/M (Peyré and Cuturi 2019,
 /// arXiv:1803.00567, section 2.4).
 ///
-/// As many points as points are paired by [`assign`], others by [`transport`], which takes longer.
+/// As many points as points are paired by [`assign`], others by [`transport()`], which takes longer.
 ///
 /// Errors: [`Error::Empty`](crate::Error::Empty); [`Error::NotFinite`](crate::Error::NotFinite); those of
 /// [`Costs::squared_distances`].

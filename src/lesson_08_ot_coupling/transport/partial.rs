@@ -8,13 +8,13 @@ use crate::{Error, Result};
 /// to no column more than its mass b, exactly.
 ///
 /// One more row and one more column, of cost 0, take the masses that stay, a cost above all others keeps the two
-/// apart, and the rest is [`transport`] (Chapel, Alaya and Gasso 2020, arXiv:2002.08276).
+/// apart, and the rest is [`transport()`] (Chapel, Alaya and Gasso 2020, arXiv:2002.08276).
 ///
 /// The prices prove it: uᵢ + vⱼ ≤ cᵢⱼ with equality where mass moves, uᵢ ≤ 0 with equality where some of a row stays,
 /// and vⱼ ≤ λ = max vⱼ with equality where a column has room. So no such plan costs less than λ `mass` + Σ aᵢ uᵢ + Σ
 /// bⱼ (vⱼ − λ).
 ///
-/// Errors: those of [`transport`], but the sums may differ; [`Error::OutOfDomain`] unless `mass` is positive and at
+/// Errors: those of [`transport()`], but the sums may differ; [`Error::OutOfDomain`] unless `mass` is positive and at
 /// most what both sides have.
 ///
 /// ```
