@@ -12,7 +12,7 @@
 //! - [`wasserstein_2`] is the distance that the cheapest plan defines.
 //! - A [`Coupling`] makes [`Pairs`] of two batches: [`Independent`], [`ExactOt`], [`SinkhornOt`],
 //!   [`SchrodingerBridge`], and [`ClassAware`], which pairs within each class. A [`TwoSidedPath`] goes from one end of
-//!   a pair to the other, and gives the samples of lesson 07's loss. [`reflow`] makes pairs by a trained field.
+//!   a pair to the other, and gives the samples of lesson 07's loss. [`reflow()`] makes pairs by a trained field.
 //! - [`FlowAndScore`] learns both on a bridge ([`flow_and_score_loss`]), and a [`BridgeSampler`] walks it in random
 //!   steps.
 //! - [`measure_paths`] gives the energy and the straightness of a field; [`normalized_path_energy`] relates it to the
