@@ -7,25 +7,25 @@ use std::f64::consts::TAU;
 
 /// `found` is `expected` up to `tolerance` (1 + |expected|).
 #[track_caller]
-pub fn close(what: &str, expected: f64, found: f64, tolerance: f64) {
+pub(super) fn close(what: &str, expected: f64, found: f64, tolerance: f64) {
     let error = (expected - found).abs();
     assert!(error <= tolerance * (1.0 + expected.abs()), "{what}: expected {expected}, found {found}");
 }
 
 /// A matrix of `cost`(i, j).
-pub fn matrix(rows: usize, columns: usize, mut cost: impl FnMut(usize, usize) -> f64) -> Costs {
+pub(super) fn matrix(rows: usize, columns: usize, mut cost: impl FnMut(usize, usize) -> f64) -> Costs {
     let values = (0..rows * columns).map(|place| cost(place / columns, place % columns)).collect();
     Costs::new(rows, columns, values).unwrap()
 }
 
 /// Costs drawn evenly from [0, 1).
-pub fn uniform(rows: usize, columns: usize, seed: u64) -> Costs {
+pub(super) fn uniform(rows: usize, columns: usize, seed: u64) -> Costs {
     let mut source = Source::new(seed);
     matrix(rows, columns, |_, _| source.r#gen())
 }
 
 /// Masses that sum to 1.
-pub fn masses(n: usize, seed: u64) -> Vec<f64> {
+pub(super) fn masses(n: usize, seed: u64) -> Vec<f64> {
     let mut source = Source::new(seed);
     let masses: Vec<f64> = (0..n).map(|_| source.r#gen()).collect();
     let sum: f64 = masses.iter().sum();
@@ -33,12 +33,12 @@ pub fn masses(n: usize, seed: u64) -> Vec<f64> {
 }
 
 /// The same mass for all, 1 in sum.
-pub fn even(n: usize) -> Vec<f64> {
+pub(super) fn even(n: usize) -> Vec<f64> {
     vec![1.0 / n as f64; n]
 }
 
 /// The first draws of SplitMix64, as numbers in [0, 1).
-pub fn draws(seed: u64, n: usize) -> Vec<f64> {
+pub(super) fn draws(seed: u64, n: usize) -> Vec<f64> {
     let draw = |i: u64| {
         let state = seed.wrapping_add(i.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -50,7 +50,7 @@ pub fn draws(seed: u64, n: usize) -> Vec<f64> {
 
 /// n standard normal points and n points of torchcfm's eight Gaussians, rounded to f32: the instances of
 /// `benches/peers/transport.py`.
-pub fn normal_and_eight_gaussians(n: usize, seed: u64) -> (Points<2>, Points<2>) {
+pub(super) fn normal_and_eight_gaussians(n: usize, seed: u64) -> (Points<2>, Points<2>) {
     let normal = |u: f64, v: f64| {
         let radius = (-2.0 * (1.0 - u).ln()).sqrt();
         [radius * (TAU * v).cos(), radius * (TAU * v).sin()]

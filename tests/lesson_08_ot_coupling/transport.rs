@@ -8,7 +8,7 @@ use rand::Rng;
 
 /// The plan has these masses to 10⁻¹³ of the whole.
 #[track_caller]
-pub fn has_masses(plan: &Plan, rows: &[f64], columns: &[f64]) {
+fn has_masses(plan: &Plan, rows: &[f64], columns: &[f64]) {
     let whole: f64 = rows.iter().sum();
     let (found_rows, found_columns) = (plan.row_masses(), plan.column_masses());
     for (found, expected) in found_rows.iter().chain(&found_columns).zip(rows.iter().chain(columns)) {
