@@ -57,12 +57,12 @@ impl<E: Dtype, G: Device<E>, V: TensorCollection<E, G>, S: TensorCollection<E, G
 }
 
 /// The mean over points and coordinates of |v(t, x_t) − u|² + |γ s(t, x_t) + z|², with which flow and score are learned
-/// without a simulation (Tong et al. 2023, arXiv:2307.03672, the objective of [SF]²M with the weight λ = γ).
+/// without a simulation (Tong et al. 2023, arXiv:2307.03672, the objective of \[SF\]²M with the weight λ = γ).
 ///
 /// u is the velocity and −z / γ the score of x_t given its pair. Where the pairs are an entropic plan with ε = 2σ²
-/// ([`SchrodingerBridge`](super::SchrodingerBridge)) and the path is the [bridge](TwoSidedPath::Bridge) of the same σ, the
-/// stochastic equation of both is the Schrödinger bridge: of all processes between the two distributions it is nearest to a
-/// Brownian motion of variance σ².
+/// ([`SchrodingerBridge`](super::SchrodingerBridge)) and the path is the [bridge](TwoSidedPath::Bridge) of the same σ,
+/// the stochastic equation of both is the Schrödinger bridge: of all processes between the two distributions it is
+/// nearest to a Brownian motion of variance σ².
 ///
 /// ```
 /// use pushforward::data::{Sample, TwoMoons};
@@ -112,10 +112,11 @@ pub fn flow_and_score_loss<const D: usize>(
     Ok(of_score.try_add(of_flow)?)
 }
 
-/// Random paths by dx = (v + ½ σ² s) dt + σ dw from t = 0 on, or back by dx = (v − ½ σ² s) dt + σ dw, in steps of one length
-/// (Euler-Maruyama; Tong et al. 2023, arXiv:2307.03672).
+/// Random paths by dx = (v + ½ σ² s) dt + σ dw from t = 0 on, or back by dx = (v − ½ σ² s) dt + σ dw, in steps of one
+/// length (Euler-Maruyama; Tong et al. 2023, arXiv:2307.03672).
 ///
-/// Whatever σ is, the densities are those of dx = v dt. With the σ of a Schrödinger bridge, so are the pairs of its ends.
+/// Whatever σ is, the densities are those of dx = v dt. With the σ of a Schrödinger bridge, the two ends of a path are
+/// also one of its pairs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BridgeSampler {
     /// σ, at least 0; 0 is Euler's method.
@@ -128,7 +129,8 @@ impl BridgeSampler {
     /// The points at the time `to`, shape (N, D), from x at the time `from`; back in time where `to` < `from`.
     ///
     /// Errors: [`Error::OutOfDomain`] for no steps, a σ that is negative or not finite, and a time outside of [0, 1];
-    /// [`Error::NotFinite`] for x, and where a coordinate grows beyond all bounds; [`Error::Empty`]; those of the model.
+    /// [`Error::NotFinite`] for x, and where a coordinate grows beyond all bounds; [`Error::Empty`]; those of the
+    /// model.
     pub fn run<const D: usize>(
         &self,
         model: &(impl VectorField<D> + Score<D>),

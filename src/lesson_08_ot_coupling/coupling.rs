@@ -76,13 +76,13 @@ fn take<const D: usize>(points: &Points<D>, list: &[usize]) -> Result<Points<D>>
 
 /// A way to pair the points of two batches, q(x₀, x₁): a field is trained on the paths between them.
 ///
-/// Every coupling whose sides have the distributions of x₀ and of x₁ gives a field that carries one to the other (Tong et al.
-/// 2023, arXiv:2302.00482, section 3.1). The pairs decide along which paths.
+/// Every coupling whose sides have the distributions of x₀ and of x₁ gives a field that carries one to the other (Tong
+/// et al. 2023, arXiv:2302.00482, section 3.1). The pairs decide along which paths.
 pub trait Coupling<const D: usize> {
     /// Pairs of x₀ and x₁.
     ///
-    /// Errors: [`Error::Empty`] and [`Error::NotFinite`] for x₀ and x₁; [`Error::BatchMismatch`] where the coupling needs as
-    /// many of one as of the other.
+    /// Errors: [`Error::Empty`] and [`Error::NotFinite`] for x₀ and x₁; [`Error::BatchMismatch`] where the coupling
+    /// needs as many of one as of the other.
     fn pair(&self, x_0: Points<D>, x_1: Points<D>, source: &mut Source) -> Result<Pairs<D>>;
 }
 
@@ -99,15 +99,15 @@ impl<const D: usize> Coupling<D> for Independent {
     }
 }
 
-/// The pairs with the least sum of |x₁ − x₀|², exactly (the coupling of OT-CFM; Tong et al. 2023, arXiv:2302.00482, section
-/// 3.2.3; Pooladian et al. 2023, arXiv:2304.14772).
+/// The pairs with the least sum of |x₁ − x₀|², exactly (the coupling of OT-CFM; Tong et al. 2023, arXiv:2302.00482,
+/// section 3.2.3; Pooladian et al. 2023, arXiv:2304.14772).
 ///
-/// Between two batches of one size there is a best plan that is a permutation: every x₀ and every x₁ is in one pair. Published
-/// code draws N pairs with replacement from that plan instead ([`Plan::pairs`](super::Plan::pairs)), and so loses a part
-/// (1 − 1/N)ᴺ ≈ 1/e of the points of each batch.
+/// Between two batches of one size there is a best plan that is a permutation: every x₀ and every x₁ is in one pair.
+/// Published code draws N pairs with replacement from that plan instead ([`Plan::pairs`](super::Plan::pairs)), and so
+/// loses a part (1 − 1/N)ᴺ ≈ 1/e of the points of each batch.
 ///
-/// The best pairs of batches are not those of the distributions: from one batch to another they cross, the more the smaller the
-/// batches are.
+/// The best pairs of batches are not those of the distributions: from one batch to another they cross, the more the
+/// smaller the batches are.
 ///
 /// ```
 /// use pushforward::ot_coupling::{Coupling, ExactOt, Independent};
@@ -135,8 +135,8 @@ impl<const D: usize> Coupling<D> for ExactOt {
     }
 }
 
-/// Pairs drawn from the entropic plan of Sinkhorn's algorithm: for each x₀ one x₁, drawn given it. No x₀ is lost; an x₁ is in
-/// one pair on average. The batches may differ in size.
+/// Pairs drawn from the entropic plan of Sinkhorn's algorithm: for each x₀ one x₁, drawn given it. No x₀ is lost; an x₁
+/// is in one pair on average. The batches may differ in size.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SinkhornOt(pub Sinkhorn);
 
@@ -146,12 +146,12 @@ impl<const D: usize> Coupling<D> for SinkhornOt {
     }
 }
 
-/// The pairs of the ends of a Schrödinger bridge of variance σ²: the entropic plan with ε = 2σ² for the cost |x₁ − x₀|² (the
-/// coupling of SB-CFM; Tong et al. 2023, arXiv:2302.00482, section 3.2.4).
+/// The pairs of the ends of a Schrödinger bridge of variance σ²: the entropic plan with ε = 2σ² for the cost |x₁ − x₀|²
+/// (the coupling of SB-CFM; Tong et al. 2023, arXiv:2302.00482, section 3.2.4).
 ///
-/// A Brownian motion of variance σ² goes from x₀ to x₁ with a density in proportion to exp(−|x₁ − x₀|² / 2σ²), which is the
-/// kernel of this plan. With the [bridge](super::TwoSidedPath::Bridge) of the same σ between its pairs it is the whole Schrödinger
-/// bridge. Small σ need many iterations, about |x₁ − x₀|² / σ².
+/// A Brownian motion of variance σ² goes from x₀ to x₁ with a density in proportion to exp(−|x₁ − x₀|² / 2σ²), which is
+/// the kernel of this plan. With the [bridge](super::TwoSidedPath::Bridge) of the same σ between its pairs it is the
+/// whole Schrödinger bridge. Small σ need many iterations, about |x₁ − x₀|² / σ².
 ///
 /// ```
 /// use pushforward::ot_coupling::{Coupling, ExactOt, Independent, SchrodingerBridge};
@@ -204,9 +204,9 @@ fn entropic_pairs<const D: usize>(
 
 /// A coupling within each class, for fields that are conditional on the class of x₁.
 ///
-/// Published code pairs the whole batch and takes the class of x₁ along. Then the x₀ of a class are those that are near to its
-/// points: p(x₀ | class) is not p(x₀), of which a sampler draws (Cheng and Schwing 2025, arXiv:2503.10636). Here x₀ is shared
-/// out among the classes at random first, whatever the points are, and then paired within each of them.
+/// Published code pairs the whole batch and takes the class of x₁ along. Then the x₀ of a class are those that are near
+/// to its points: p(x₀ | class) is not p(x₀), of which a sampler draws (Cheng and Schwing 2025, arXiv:2503.10636). Here
+/// x₀ is shared out among the classes at random first, whatever the points are, and then paired within each of them.
 ///
 /// ```
 /// use pushforward::ot_coupling::{ClassAware, Coupling, ExactOt};

@@ -15,16 +15,17 @@ pub struct PathMeasures<const D: usize> {
     /// ∫ E |v(t, x_t)|² dt over 0 ≤ t ≤ 1. The least that any field needs between two distributions is W₂² (Benamou and
     /// Brenier 2000, doi:10.1007/s002110050002).
     pub path_energy: f64,
-    /// ∫ E |x₁ − x₀ − v(t, x_t)|² dt, which is 0 exactly if every path is straight and walked at one speed (Liu, Gong and Liu
-    /// 2022, arXiv:2209.03003).
+    /// ∫ E |x₁ − x₀ − v(t, x_t)|² dt, which is 0 exactly if every path is straight and walked at one speed (Liu, Gong
+    /// and Liu 2022, arXiv:2209.03003).
     pub straightness: f64,
 }
 
 /// The path energy and the straightness of a field, from x₀ at t = 0 to t = 1.
 ///
-/// ∫ v dt = x₁ − x₀ along a path, so that the straightness is the path energy minus E |x₁ − x₀|², what the same journeys
-/// cost in straight lines. |v|² is one number more that the solver follows, and takes part in the choice of its steps: for the
-/// evaluations that the points alone need, ask [`Solution::nfe`](crate::lesson_05_cnf::Solution::nfe).
+/// ∫ v dt = x₁ − x₀ along a path, so that the straightness is the path energy minus E |x₁ − x₀|², what the same
+/// journeys cost in straight lines. |v|² is one number more that the solver follows, and takes part in the choice of
+/// its steps: for the evaluations that the points alone need, ask
+/// [`Solution::nfe`](crate::lesson_05_cnf::Solution::nfe).
 ///
 /// ```
 /// use pushforward::cnf::{OdeSolver, RK4, VectorField};
@@ -68,8 +69,8 @@ pub fn measure_paths<const D: usize>(
     Ok(PathMeasures { pairs, path_energy, straightness })
 }
 
-/// |E − W₂²| / W₂²: how much more energy E than the least possible the paths between two distributions at the distance W₂
-/// have, in parts of it (Tong et al. 2023, arXiv:2302.00482).
+/// |E − W₂²| / W₂², by which part of the least energy possible that of the paths between two distributions at the
+/// distance W₂ is off (Tong et al. 2023, arXiv:2302.00482).
 ///
 /// ```
 /// use pushforward::ot_coupling::normalized_path_energy;

@@ -10,11 +10,13 @@
 //!   [`partial_transport`] where only a part of the mass moves.
 //! - [`Sinkhorn`] blurs the plan by an entropy; [`UnbalancedSinkhorn`] also bends the weights.
 //! - [`wasserstein_2`] is the distance that the cheapest plan defines.
-//! - A [`Coupling`] makes [`Pairs`] of two batches: [`Independent`], [`ExactOt`], [`SinkhornOt`], [`SchrodingerBridge`], and
-//!   [`ClassAware`], which pairs within each class. A [`TwoSidedPath`] goes from one end of a pair to the other, and gives the
-//!   samples of lesson 07's loss. [`reflow`] makes pairs by a trained field.
-//! - [`FlowAndScore`] learns both on a bridge ([`flow_and_score_loss`]), and a [`BridgeSampler`] walks it in random steps.
-//! - [`measure_paths`] gives the energy and the straightness of a field; [`normalized_path_energy`] relates it to the least.
+//! - A [`Coupling`] makes [`Pairs`] of two batches: [`Independent`], [`ExactOt`], [`SinkhornOt`],
+//!   [`SchrodingerBridge`], and [`ClassAware`], which pairs within each class. A [`TwoSidedPath`] goes from one end of
+//!   a pair to the other, and gives the samples of lesson 07's loss. [`reflow`] makes pairs by a trained field.
+//! - [`FlowAndScore`] learns both on a bridge ([`flow_and_score_loss`]), and a [`BridgeSampler`] walks it in random
+//!   steps.
+//! - [`measure_paths`] gives the energy and the straightness of a field; [`normalized_path_energy`] relates it to the
+//!   least.
 
 mod assignment;
 mod bridge;

@@ -5,13 +5,13 @@ use crate::Result;
 use crate::lesson_05_cnf::{OdeSolver, VectorField};
 use crate::tensor::Points;
 
-/// Pairs of noise and the point to which a field carries it, on which the next field is trained: reflow (Liu, Gong and Liu
-/// 2022, arXiv:2209.03003).
+/// Pairs of noise and the point to which a field carries it, on which the next field is trained: reflow (Liu, Gong and
+/// Liu 2022, arXiv:2209.03003).
 ///
-/// The pairs have the distributions that the field has at its ends, and straight lines between them cost no more than those
-/// between the pairs that the field was trained with, for every convex cost. Paths of a field do not cross, so
-/// the lines cross less: the next field is straighter ([`PathMeasures::straightness`](super::PathMeasures)). What the first
-/// field has wrong at t = 1, the next one learns.
+/// Where the field is the exact one of its pairs, the new pairs have the same distributions, and straight lines between
+/// them cost no more than between the old ones, for every convex cost. Paths of a field do not cross, so the new lines
+/// cross less: the next field is straighter ([`PathMeasures::straightness`](super::PathMeasures)). What a trained field
+/// has wrong at t = 1, the next one learns.
 ///
 /// Errors: those of [`OdeSolver::solve`].
 pub fn reflow<const D: usize>(

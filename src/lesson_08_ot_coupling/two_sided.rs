@@ -12,10 +12,11 @@ use rand::Rng;
 use std::f64::consts::{FRAC_PI_2, PI};
 
 /// A path x_t = α(t) x₀ + β(t) x₁ + γ(t) z from x₀ at t = 0 to x₁ at t = 1, with noise z ~ N(0, I) of its own and the
-/// velocity u = α̇ x₀ + β̇ x₁ + γ̇ z: a stochastic interpolant (Albergo, Boffi and Vanden-Eijnden 2023, arXiv:2303.08797).
+/// velocity u = α̇ x₀ + β̇ x₁ + γ̇ z: a stochastic interpolant (Albergo, Boffi and Vanden-Eijnden 2023,
+/// arXiv:2303.08797).
 ///
-/// Here x₀ need not be noise: both sides are given points, of any two distributions. α is what there is of x₀, as in that
-/// paper; in lesson 07 it is what there is of the data.
+/// Here x₀ need not be noise: both sides are given points, of any two distributions. α is what there is of x₀, as in
+/// that paper; in lesson 07 it is what there is of the data.
 ///
 /// | | α | β | γ | at the ends |
 /// |---|---|---|---|---|
@@ -35,15 +36,15 @@ use std::f64::consts::{FRAC_PI_2, PI};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TwoSidedPath {
-    /// The path of I-CFM and OT-CFM: at each time a Gaussian of width σ around the straight line. Its velocity x₁ − x₀ is
-    /// constant (Tong et al. 2023, arXiv:2302.00482, sections 3.2.2 and 3.2.3).
+    /// The path of I-CFM and OT-CFM: at each time a Gaussian of width σ around the straight line. Its velocity x₁ − x₀
+    /// is constant (Tong et al. 2023, arXiv:2302.00482, sections 3.2.2 and 3.2.3).
     Straight {
         /// σ, at least 0.
         sigma: f64,
     },
-    /// The Brownian bridge of variance σ²: what a Brownian motion does between its ends. Its velocity is
-    /// (1 − 2t) / (2t (1 − t)) (x − (1 − t) x₀ − t x₁) + x₁ − x₀ (Tong et al. 2023, arXiv:2302.00482, section 3.2.4; the
-    /// linear interpolant of Albergo et al. with γ = √(a t (1 − t)) and a = σ²).
+    /// The Brownian bridge of variance σ²: what a Brownian motion does between its ends. Its velocity is (1 − 2t) / (2t
+    /// (1 − t)) (x − (1 − t) x₀ − t x₁) + x₁ − x₀ (Tong et al. 2023, arXiv:2302.00482, section 3.2.4; the linear
+    /// interpolant of Albergo et al. with γ = √(a t (1 − t)) and a = σ²).
     Bridge {
         /// σ, at least 0.
         sigma: f64,
@@ -140,8 +141,8 @@ impl TwoSidedPath {
         self.sample_for(Prediction::Velocity, pairs, t, noise)
     }
 
-    /// The points at times t with the noise z, and what a network that predicts this should say of them: the velocity u,
-    /// the score −z / γ, the noise z, or the data x₁.
+    /// The points at times t with the noise z, and what a network that predicts this should say of them: the velocity
+    /// u, the score −z / γ, the noise z, or the data x₁.
     ///
     /// Errors: [`Error::BatchMismatch`] if the batches differ; [`Error::Empty`]; [`Error::NotFinite`] for x₀, x₁ or z;
     /// [`Error::OutOfDomain`] for a time outside of [0, 1] or at which the target is infinite (see
@@ -172,10 +173,11 @@ impl TwoSidedPath {
         Ok(PathSample { t, x_t, target })
     }
 
-    /// n times for training, shape (N,): uniform on [0, 1), or on [0.001, 0.999) where the velocity is infinite at the ends.
+    /// n times for training, shape (N,): uniform on [0, 1), or on [0.001, 0.999) where the velocity is infinite at the
+    /// ends.
     ///
-    /// There u grows like 1/√t, so that the mean of |u|² over all times is infinite, and a time that is 0 by chance would stop
-    /// the training.
+    /// There u grows like 1/√t, so that the mean of |u|² over all times is infinite, and a time that is 0 by chance
+    /// would stop the training.
     ///
     /// Errors: [`Error::Empty`] for n = 0; [`Error::OutOfDomain`] for parameters of the path out of their range.
     pub fn draw_times(&self, n: usize, source: &mut Source) -> Result<PerPoint> {

@@ -13,8 +13,8 @@ use pushforward::score_matching::Score;
 use pushforward::tensor::{Dev, Gradients, PerPoint, Points, Real, Source, rows, values};
 use pushforward::{Error, Result};
 
-/// The Schrödinger bridge from N(m₀, s₀²) to N(m₁, s₁²): its pairs are Gaussian with the covariance
-/// c = ½ (√(4 s₀² s₁² + σ⁴) − σ²) (Mallasto et al. 2020, arXiv:2006.03416). An error may be added to velocity and score.
+/// The Schrödinger bridge from N(m₀, s₀²) to N(m₁, s₁²): its pairs are Gaussian with the covariance c = ½ (√(4 s₀² s₁²
+/// + σ⁴) − σ²) (Mallasto et al. 2020, arXiv:2006.03416). An error may be added to velocity and score.
 #[derive(Clone, Copy, Debug)]
 struct Gaussians {
     mean: [f64; 2],

@@ -56,8 +56,8 @@ fn cases(full: bool) -> impl Iterator<Item = &'static Case> {
         residual::CASES,
         cnf::CASES,
         score::CASES,
-        if full { quality::FULL } else { quality::CASES },
         transport::CASES,
+        if full { quality::FULL } else { quality::CASES },
     ];
     families.into_iter().flatten()
 }

@@ -1,10 +1,10 @@
 //! How good the fields of three couplings are, by the protocol of Tong et al. 2023 (arXiv:2302.00482) as its published
-//! configuration gives it: three hidden layers of 64 units with SELU, AdamW with the learning rate 10⁻³ and the decay 10⁻⁵,
-//! batches of 512, σ = 0.1 (1 for the Schrödinger bridge), 100 steps of Euler's method.
+//! configuration gives it: three hidden layers of 64 units with SELU, AdamW with the learning rate 10⁻³ and the decay
+//! 10⁻⁵, batches of 512, σ = 0.1 (1 for the Schrödinger bridge), 100 steps of Euler's method.
 //!
-//! It trains for 1000 epochs of 10,000 points, which are 20,000 steps; `--full` does so with five seeds, and without it there are
-//! 1000 steps and three seeds. The data are those of torchcfm's examples, drawn anew in every step; the S is that of
-//! `data::SCurve`.
+//! It trains for 1000 epochs of 10,000 points, which are 20,000 steps; `--full` does so with five seeds, and without it
+//! there are 1000 steps and three seeds. The data are those of torchcfm's examples, drawn anew in every step; the S is
+//! that of `data::SCurve`.
 
 use super::training::moons;
 use super::{Case, Figure};
