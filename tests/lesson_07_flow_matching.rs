@@ -33,6 +33,32 @@ fn sample_at(path: ProbabilityPath, t: Real) -> PathSample<2> {
     path.sample(x_0, x_1, source.per_point(&[t; 5]).unwrap()).unwrap()
 }
 
+/// The code of the blocks of a text, without the lines that a reader does not see.
+fn blocks(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    let parts = text.split("\n```").collect::<Vec<_>>().into_iter();
+    let code = parts.filter_map(|part| part.strip_prefix("rust\n"));
+    code.map(|code| code.lines().filter(|line| !line.starts_with("# ") && !line.is_empty()).collect())
+}
+
+#[test]
+fn the_program_of_the_chapter_is_at_most_sixty_lines_from_the_imports_to_the_samples() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/book/src/07_flow_matching.md");
+    let chapter = std::fs::read_to_string(file).unwrap();
+    let (before, section) = chapter.split_once("## The program").unwrap();
+    let mut program = blocks(before).next().unwrap();
+    for block in blocks(section) {
+        program.extend(&block);
+        if block.iter().any(|line| line.starts_with("let samples")) {
+            break;
+        }
+    }
+    assert!(program.len() <= 60, "{} lines", program.len());
+    let text = program.join("\n");
+    for part in ["use pushforward", "Checkerboard", "train(", "flow_matching_loss(", "solve_dense(", "let samples"] {
+        assert!(text.contains(part), "the program is whole: {part}");
+    }
+}
+
 #[test]
 fn a_field_reads_the_point_first_and_then_the_time() {
     let source = Source::new(0);
