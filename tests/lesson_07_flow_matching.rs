@@ -54,7 +54,9 @@ fn the_program_of_the_chapter_is_at_most_sixty_lines_from_the_imports_to_the_sam
     }
     assert!(program.len() <= 60, "{} lines", program.len());
     let text = program.join("\n");
-    for part in ["use pushforward", "Checkerboard", "train(", "flow_matching_loss(", "solve_dense(", "let samples"] {
+    for part in
+        ["use pushforward", "Checkerboard", "train(", "flow_matching_loss(", "solve_dense(", "let samples"]
+    {
         assert!(text.contains(part), "the program is whole: {part}");
     }
 }
