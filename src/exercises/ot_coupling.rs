@@ -152,14 +152,24 @@ pub struct OneRow<'a> {
 /// assert!(verdict.is_solved(), "{verdict}");
 /// ```
 pub fn sinkhorn_step(answer: impl Fn(OneRow) -> f64) -> Verdict {
-    let cases: [(&[f64], &[f64], &[f64], f64); 4] = [
-        (&[1.0, 2.0, 0.5], &[0.0, 0.3, -0.2], &[0.5, 0.25, 0.25], 0.5),
-        (&[0.4, 1.5], &[0.1, 0.6], &[0.75, 0.25], 1.0),
-        (&[1900.0, 800.0, 1000.0], &[0.0, 5.0, -3.0], &[0.25, 0.25, 0.5], 0.5),
-        (&[0.0, 1.0], &[900.0, 900.5], &[0.5, 0.5], 0.5),
+    let cases = [
+        OneRow {
+            costs: &[1.0, 2.0, 0.5],
+            potentials: &[0.0, 0.3, -0.2],
+            masses: &[0.5, 0.25, 0.25],
+            epsilon: 0.5,
+        },
+        OneRow { costs: &[0.4, 1.5], potentials: &[0.1, 0.6], masses: &[0.75, 0.25], epsilon: 1.0 },
+        OneRow {
+            costs: &[1900.0, 800.0, 1000.0],
+            potentials: &[0.0, 5.0, -3.0],
+            masses: &[0.25, 0.25, 0.5],
+            epsilon: 0.5,
+        },
+        OneRow { costs: &[0.0, 1.0], potentials: &[900.0, 900.5], masses: &[0.5, 0.5], epsilon: 0.5 },
     ];
-    for (costs, potentials, masses, epsilon) in cases {
-        let row = OneRow { costs, potentials, masses, epsilon };
+    for row in cases {
+        let OneRow { costs, potentials, masses, epsilon } = row;
         let right = -epsilon * row.log_sum(1.0, true);
         let found = answer(row);
         if !differs(found, right) {
