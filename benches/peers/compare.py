@@ -51,7 +51,7 @@ CASES = [
 ]
 """The word before the first stroke is the peer's program, or a name in PROGRAMS."""
 
-PROGRAMS = {"cnf_loglik": "cnf", "cnf_train": "cnf", "ot": "transport"}
+PROGRAMS = {"cnf_loglik": "cnf", "cnf_train": "cnf", "ot": "transport", "otcfm_train": "cfm_train"}
 """Programs with another name."""
 
 WIDTHS = ["default", "avx2"] if platform.machine() in ("x86_64", "AMD64") else ["default"]

@@ -1,6 +1,6 @@
 //! Checks for lesson 03, autoregressive flows.
 
-use super::Verdict;
+use super::{Verdict, differs};
 
 /// Exercise 3.1: whether a weight is kept, from the degrees of the unit below and of the unit above it, and whether the
 /// layer is the last one.
@@ -177,10 +177,4 @@ pub fn gaussian(answer: impl Fn(f64, f64) -> (f64, f64)) -> Verdict {
 fn list(numbers: &[f64]) -> String {
     let numbers: Vec<String> = numbers.iter().map(|number| format!("{number:.3}")).collect();
     format!("[{}]", numbers.join(", "))
-}
-
-/// Whether a number is off by more than an honest rounding error of double precision; so is NaN.
-fn differs(found: f64, expected: f64) -> bool {
-    let error = (found - expected).abs();
-    error.is_nan() || error > 1e-6 * (1.0 + expected.abs())
 }

@@ -1,6 +1,6 @@
 //! Checks for lesson 01, change of variables.
 
-use super::Verdict;
+use super::{Verdict, differs};
 use std::f64::consts::PI;
 
 /// Exercise 1.1: the logit map z = log(x / (1 − x)) from (0, 1) to all numbers, with log |dz/dx|.
@@ -131,12 +131,6 @@ pub fn best_affine(answer: impl Fn(&[f64]) -> (f64, f64)) -> Verdict {
         }
     }
     Verdict::right("this is the flow that gradient descent finds: it standardizes the data.")
-}
-
-/// Whether a number is off by more than an honest rounding error of double precision; so is NaN.
-fn differs(found: f64, expected: f64) -> bool {
-    let error = (found - expected).abs();
-    error.is_nan() || error > 1e-6 * (1.0 + expected.abs())
 }
 
 fn wrong(what: &str, at: &str, place: f64, expected: f64, found: f64) -> Verdict {

@@ -1,6 +1,6 @@
 //! Checks for lesson 05, continuous normalizing flows.
 
-use super::Verdict;
+use super::{Verdict, differs};
 use std::cell::Cell;
 
 /// A function of the time t and the place x on a line, such as a velocity.
@@ -388,10 +388,4 @@ fn mistaken(theta: f64, x_0: f64) -> [f64; 2] {
         }
         gradient
     })
-}
-
-/// Whether a number is off by more than an honest rounding error of double precision; so is NaN.
-fn differs(found: f64, expected: f64) -> bool {
-    let error = (found - expected).abs();
-    error.is_nan() || error > 1e-6 * (1.0 + expected.abs())
 }

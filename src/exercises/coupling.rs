@@ -1,6 +1,6 @@
 //! Checks for lesson 02, coupling layers.
 
-use super::Verdict;
+use super::{Verdict, differs};
 
 /// Exercise 2.1: the inverse of the affine coupling layer z₁ = x₁, z₂ = x₂ exp(s(x₁)) + b(x₁), and its log |det|.
 ///
@@ -231,10 +231,4 @@ fn normalized(x: &[f64], s: f64, b: f64) -> Result<(), String> {
 
 fn pair([a, b]: [f64; 2]) -> String {
     format!("[{a:.4}, {b:.4}]")
-}
-
-/// Whether a number is off by more than an honest rounding error of double precision; so is NaN.
-fn differs(found: f64, expected: f64) -> bool {
-    let error = (found - expected).abs();
-    error.is_nan() || error > 1e-6 * (1.0 + expected.abs())
 }

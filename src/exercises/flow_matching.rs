@@ -1,6 +1,6 @@
 //! Checks for lesson 07, flow matching.
 
-use super::Verdict;
+use super::{Verdict, differs};
 
 /// A velocity on a line: a function of the time t and the place x.
 pub type OnLine<'a> = &'a dyn Fn(f64, f64) -> f64;
@@ -347,10 +347,4 @@ pub fn random_step(answer: impl Fn(Place, f64, f64, f64) -> f64) -> Verdict {
         }
     }
     Verdict::right("with and without noise, also at t = 0.")
-}
-
-/// Whether a number is off by more than an honest rounding error of double precision; so is NaN.
-fn differs(found: f64, expected: f64) -> bool {
-    let error = (found - expected).abs();
-    error.is_nan() || error > 1e-6 * (1.0 + expected.abs())
 }

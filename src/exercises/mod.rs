@@ -70,3 +70,9 @@ impl fmt::Display for Verdict {
         write!(f, "{} {}", if self.solved { "✓ Right:" } else { "✗ Not yet:" }, self.words)
     }
 }
+
+/// Whether a number is off by more than an honest rounding error of double precision; so is NaN.
+fn differs(found: f64, expected: f64) -> bool {
+    let error = (found - expected).abs();
+    error.is_nan() || error > 1e-6 * (1.0 + expected.abs())
+}

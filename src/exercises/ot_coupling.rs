@@ -1,6 +1,6 @@
 //! Checks for lesson 08, optimal-transport coupling.
 
-use super::Verdict;
+use super::{Verdict, differs};
 
 /// Exercise 8.1: the cost of a pairing, the mean squared distance of x_i and its partner y_columns\[i\].
 ///
@@ -374,10 +374,4 @@ pub fn normalized_path_energy(answer: impl Fn(&[f64], f64) -> f64) -> Verdict {
         ));
     }
     Verdict::right("for energies above and below W₂².")
-}
-
-/// Whether a number is off by more than an honest rounding error of double precision; so is NaN.
-fn differs(found: f64, expected: f64) -> bool {
-    let error = (found - expected).abs();
-    error.is_nan() || error > 1e-6 * (1.0 + expected.abs())
 }

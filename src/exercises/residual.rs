@@ -1,6 +1,6 @@
 //! Checks for lesson 04, residual flows.
 
-use super::Verdict;
+use super::{Verdict, differs};
 use std::cell::Cell;
 
 /// Exercise 4.1: the x with x + u(x) = z to 10⁻⁸, from at most so many values of u; `None` where that is not enough.
@@ -265,10 +265,4 @@ fn spectral(w: Matrix) -> f64 {
 
 fn matrix(w: Matrix) -> String {
     format!("[{:.3}, {:.3}; {:.3}, {:.3}]", w[0][0], w[0][1], w[1][0], w[1][1])
-}
-
-/// Whether a number is off by more than an honest rounding error of double precision; so is NaN.
-fn differs(found: f64, expected: f64) -> bool {
-    let error = (found - expected).abs();
-    error.is_nan() || error > 1e-6 * (1.0 + expected.abs())
 }

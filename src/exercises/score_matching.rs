@@ -1,6 +1,6 @@
 //! Checks for lesson 06, score matching and diffusion.
 
-use super::Verdict;
+use super::{Verdict, differs};
 use std::cell::{Cell, RefCell};
 
 /// A function of the place x on a line, such as a score.
@@ -382,10 +382,4 @@ fn langevin(
         let sigma = sigmas[k / steps];
         x + pull * size(sigma) * noisy_score(sigma, x) + kick(size(sigma)) * draw(k)
     })
-}
-
-/// Whether a number is off by more than an honest rounding error of double precision; so is NaN.
-fn differs(found: f64, expected: f64) -> bool {
-    let error = (found - expected).abs();
-    error.is_nan() || error > 1e-6 * (1.0 + expected.abs())
 }

@@ -3,7 +3,9 @@
 use super::{Cnf, Divergence, GradientMode, Probes};
 use crate::lesson_01_change_of_variables::{Density, StandardNormal};
 use crate::nn::{DualPoints, dot};
-use crate::tensor::{Dev, Gradients, Loss, PerPoint, Points, Real, Recording, check_finite};
+use crate::tensor::{
+    Dev, Gradients, Loss, PerPoint, Points, Real, Recording, check_finite, check_not_negative,
+};
 use crate::{Error, Result};
 use dfdx::prelude::{
     Axis, Const, HasShape, MeanTo, PutTape, SumTo, Tape, TensorFromVec, Trace, TryAdd, TryMul, ZerosTensor,
@@ -35,13 +37,7 @@ impl Regularizer {
             ("the weight of the Jacobian", self.jacobian),
         ];
         for (what, weight) in weights {
-            if !(weight >= 0.0 && weight.is_finite()) {
-                return Err(Error::OutOfDomain {
-                    what,
-                    expected: "a finite number from 0",
-                    found: weight.into(),
-                });
-            }
+            check_not_negative(what, weight.into())?;
         }
         Ok(())
     }

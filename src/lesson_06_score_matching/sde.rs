@@ -3,8 +3,8 @@
 use super::Diffused;
 use crate::lesson_01_change_of_variables::{Density, StandardNormal};
 use crate::tensor::{
-    Dev, PerPoint, Points, Real, Source, at_times, check_finite, check_positive, check_same_batch,
-    check_times, scale,
+    Dev, PerPoint, Points, Real, Source, at_times, check_finite, check_not_negative, check_positive,
+    check_same_batch, check_times, scale,
 };
 use crate::{Error, Result};
 use dfdx::prelude::{HasShape, Tape, TryAdd, TryMul};
@@ -179,10 +179,7 @@ impl Sde {
             }
             Self::VariancePreserving { beta_min, beta_max }
             | Self::SubVariancePreserving { beta_min, beta_max } => {
-                if !(beta_min >= 0.0 && beta_min.is_finite()) {
-                    let (what, expected) = ("beta_min", "a finite number from 0");
-                    return Err(Error::OutOfDomain { what, expected, found: beta_min });
-                }
+                check_not_negative("beta_min", beta_min)?;
                 above("beta_max", "above beta_min", beta_min, beta_max)
             }
         }

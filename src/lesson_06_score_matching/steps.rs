@@ -1,7 +1,7 @@
 //! One step from a level of noise to one with less: three numbers.
 
 use super::{Level, Sde};
-use crate::tensor::check_positive;
+use crate::tensor::{check_not_negative, check_positive};
 use crate::{Error, Result};
 
 /// How to step from a level (α, σ) at time t to the next one (α′, σ′) at t′ > t.
@@ -67,16 +67,10 @@ impl ReverseStep {
     /// Errors: [`Error::OutOfDomain`] for a first level without noise, a level without data, an η outside of [0, 1], no time
     /// between the levels and parameters of an equation out of their range.
     pub fn coefficients(&self, from: &Level, to: &Level) -> Result<Coefficients> {
-        if !(from.sigma > 0.0 && from.sigma.is_finite()) {
-            let (what, expected) = ("sigma of the level that a step begins at", "a positive number");
-            return Err(Error::OutOfDomain { what, expected, found: from.sigma });
-        }
+        check_positive("sigma of the level that a step begins at", from.sigma)?;
         check_positive("alpha of the level that a step begins at", from.alpha)?;
         check_positive("alpha of the level that a step leads to", to.alpha)?;
-        if !(to.sigma >= 0.0 && to.sigma.is_finite()) {
-            let (what, expected) = ("sigma of the level that a step leads to", "a finite number from 0");
-            return Err(Error::OutOfDomain { what, expected, found: to.sigma });
-        }
+        check_not_negative("sigma of the level that a step leads to", to.sigma)?;
         let a = from.alpha / to.alpha;
         // Rounding may leave less than nothing between levels that are close to each other.
         let b_squared = (from.sigma.powi(2) - (a * to.sigma).powi(2)).max(0.0);

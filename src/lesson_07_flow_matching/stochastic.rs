@@ -1,9 +1,9 @@
 //! Random paths from a model that was trained without any.
 
 use super::{Prediction, Predictor};
+use crate::Result;
 use crate::lesson_05_cnf::VectorField;
-use crate::tensor::{Points, Real, Source, check_finite, check_steps, same_time};
-use crate::{Error, Result};
+use crate::tensor::{Points, Real, Source, check_finite, check_not_negative, check_steps, same_time};
 use dfdx::prelude::{HasShape, TryAdd, TryMul};
 
 /// Samples by dx = (v + ½ g² s) dt + g dw with g² = 2 η σ(t), in steps of one length (Euler-Maruyama).
@@ -23,9 +23,9 @@ pub struct StochasticSampler {
 impl StochasticSampler {
     /// The points at t = 1, shape (N, D), from x at t = 0.
     ///
-    /// Errors: [`Error::OutOfDomain`] for no steps and an η that is negative or not finite; [`Error::NotFinite`] for x, and
-    /// where a coordinate grows beyond all bounds; [`Error::Empty`]; those of [`Predictor::predict`], which may have no
-    /// value at t = 0.
+    /// Errors: [`Error::OutOfDomain`](crate::Error::OutOfDomain) for no steps and an η that is negative or not finite;
+    /// [`Error::NotFinite`](crate::Error::NotFinite) for x, and where a coordinate grows beyond all bounds;
+    /// [`Error::Empty`](crate::Error::Empty); those of [`Predictor::predict`], which may have no value at t = 0.
     pub fn run<const D: usize, N: VectorField<D>>(
         &self,
         model: &Predictor<N>,
@@ -34,10 +34,7 @@ impl StochasticSampler {
     ) -> Result<Points<D>> {
         let Self { noise, steps } = *self;
         check_steps(steps)?;
-        if !(noise >= 0.0 && noise.is_finite()) {
-            let (what, expected) = ("the noise of a sampler", "a finite number from 0");
-            return Err(Error::OutOfDomain { what, expected, found: noise });
-        }
+        check_not_negative("the noise of a sampler", noise)?;
         check_finite("x", &x)?;
         let (n, h) = (x.shape().0, 1.0 / steps as f64);
         for step in 0..steps {

@@ -1,14 +1,14 @@
 //! Flow and score together, and the random paths that they make.
 
 use super::{Pairs, TwoSidedPath};
+use crate::Result;
 use crate::lesson_05_cnf::VectorField;
 use crate::lesson_06_score_matching::Score;
 use crate::lesson_07_flow_matching::Prediction;
 use crate::tensor::{
-    Dev, Gradients, Loss, PerPoint, Points, Real, Recording, Source, check_finite, check_same_batch,
-    check_steps, check_time, same_time, scale,
+    Dev, Gradients, Loss, PerPoint, Points, Real, Recording, Source, check_finite, check_not_negative,
+    check_same_batch, check_steps, check_time, same_time, scale,
 };
-use crate::{Error, Result};
 use dfdx::prelude::{
     Device, Dtype, HasShape, MeanTo, ModuleVisitor, PutTape, SplitTape, Tape, TensorCollection, Trace,
     TryAdd, TryMul, TrySub,
@@ -128,9 +128,9 @@ pub struct BridgeSampler {
 impl BridgeSampler {
     /// The points at the time `to`, shape (N, D), from x at the time `from`; back in time where `to` < `from`.
     ///
-    /// Errors: [`Error::OutOfDomain`] for no steps, a σ that is negative or not finite, and a time outside of [0, 1];
-    /// [`Error::NotFinite`] for x, and where a coordinate grows beyond all bounds; [`Error::Empty`]; those of the
-    /// model.
+    /// Errors: [`Error::OutOfDomain`](crate::Error::OutOfDomain) for no steps, a σ that is negative or not finite,
+    /// and a time outside of [0, 1]; [`Error::NotFinite`](crate::Error::NotFinite) for x, and where a coordinate grows
+    /// beyond all bounds; [`Error::Empty`](crate::Error::Empty); those of the model.
     pub fn run<const D: usize>(
         &self,
         model: &(impl VectorField<D> + Score<D>),
@@ -142,10 +142,7 @@ impl BridgeSampler {
         let Self { sigma, steps } = *self;
         check_steps(steps)?;
         [from, to].into_iter().try_for_each(check_time)?;
-        if !(sigma >= 0.0 && sigma.is_finite()) {
-            let (what, expected) = ("sigma of a bridge", "a finite number from 0");
-            return Err(Error::OutOfDomain { what, expected, found: sigma });
-        }
+        check_not_negative("sigma of a bridge", sigma)?;
         check_finite("x", &x)?;
         let (n, h) = (x.shape().0, (to - from) / steps as f64);
         // The score pulls the points together in both directions of time: h has a sign, and |h| has none.

@@ -3,7 +3,7 @@
 
 use super::Pairs;
 use crate::lesson_05_cnf::{OdeSolver, VectorField};
-use crate::tensor::{PerPoint, Points, check_finite, check_positive, values};
+use crate::tensor::{PerPoint, Points, check_finite, check_not_negative, check_positive, values};
 use crate::{Error, Result};
 use dfdx::prelude::{Axis, HasShape, SumTo, ZerosTensor};
 
@@ -85,10 +85,7 @@ pub fn normalized_path_energy(path_energy: f64, wasserstein_2: f64) -> Result<f6
     check_positive("the Wasserstein distance", wasserstein_2)?;
     let least = wasserstein_2 * wasserstein_2;
     check_positive("the square of the Wasserstein distance", least)?;
-    if !(path_energy >= 0.0 && path_energy.is_finite()) {
-        let (what, expected) = ("the path energy", "a finite number from 0");
-        return Err(Error::OutOfDomain { what, expected, found: path_energy });
-    }
+    check_not_negative("the path energy", path_energy)?;
     let normalized = (path_energy - least).abs() / least;
     if !normalized.is_finite() {
         let (what, expected) =

@@ -1,7 +1,7 @@
 //! How much mass goes from where to where.
 
 use super::Costs;
-use crate::tensor::{Source, check_positive, check_same_batch, check_some, repeat};
+use crate::tensor::{Source, check_not_negative, check_positive, check_same_batch, check_some, repeat};
 use crate::{Error, Result};
 use rand::Rng;
 
@@ -144,8 +144,5 @@ impl Urn {
 
 /// An error unless all masses are at least 0 and finite.
 pub(super) fn check_masses(masses: &[f64]) -> Result<()> {
-    match masses.iter().find(|mass| !(**mass >= 0.0 && mass.is_finite())) {
-        Some(&found) => Err(Error::OutOfDomain { what: "a mass", expected: "a finite number from 0", found }),
-        None => Ok(()),
-    }
+    masses.iter().try_for_each(|mass| check_not_negative("a mass", *mass))
 }

@@ -10,7 +10,9 @@ pub(crate) use functions::{entries, is_empty};
 pub use functions::{log_sum_exp, log1p, softplus, sqrt};
 pub(crate) use share::share;
 pub(crate) use simd::{has_fma, simd};
-pub(crate) use times::{at_times, check_positive, check_steps, check_time, check_times, same_time, scale};
+pub(crate) use times::{
+    at_times, check_not_negative, check_positive, check_steps, check_time, check_times, same_time, scale,
+};
 
 use crate::{Error, Result};
 use dfdx::prelude::{

@@ -44,6 +44,14 @@ pub(crate) fn check_positive(what: &'static str, found: f64) -> Result<()> {
     Err(Error::OutOfDomain { what, expected: "a positive number", found })
 }
 
+/// An error unless the number is finite and at least 0.
+pub(crate) fn check_not_negative(what: &'static str, found: f64) -> Result<()> {
+    if found >= 0.0 && found.is_finite() {
+        return Ok(());
+    }
+    Err(Error::OutOfDomain { what, expected: "a finite number from 0", found })
+}
+
 /// An error unless there is at least one step.
 pub(crate) fn check_steps(steps: usize) -> Result<()> {
     if steps > 0 {

@@ -15,9 +15,17 @@ pub const ROUNDING: f64 = if size_of::<Real>() == 4 { 2e-5 } else { 1e-11 };
 pub const DIFFERENCE: f64 = if size_of::<Real>() == 4 { 3e-3 } else { 1e-7 };
 
 /// `found` is `expected` up to `tolerance` (1 + |expected|).
+#[track_caller]
 pub fn close(what: &str, expected: f64, found: f64, tolerance: f64) {
     let error = (expected - found).abs();
     assert!(error <= tolerance * (1.0 + expected.abs()), "{what}: expected {expected}, found {found}");
+}
+
+/// f′(t), to about 10⁻²⁰ of the seventh derivative, which is h⁶/140, and to rounding.
+pub fn derivative(f: impl Fn(f64) -> f64, t: f64) -> f64 {
+    let h = 1e-3;
+    let sides = |step: f64| (f(t + step * h) - f(t - step * h)) / h;
+    (45.0 * sides(1.0) - 9.0 * sides(2.0) + sides(3.0)) / 60.0
 }
 
 fn all_close<const D: usize>(what: &str, expected: &Points<D>, found: &Points<D>, tolerance: f64) {

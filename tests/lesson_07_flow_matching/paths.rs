@@ -1,6 +1,6 @@
 //! Paths, as data.
 
-use super::common::laws::{DIFFERENCE, ROUNDING, close};
+use super::common::laws::{DIFFERENCE, ROUNDING, close, derivative};
 use pushforward::Error;
 use pushforward::flow_matching::{Prediction, ProbabilityPath};
 use pushforward::score_matching::Sde;
@@ -28,13 +28,6 @@ pub(super) fn times(t: Real, n: usize) -> PerPoint {
 pub(super) fn pairs(n: usize) -> (Points<2>, Points<2>) {
     let mut source = Source::new(4);
     (source.normal(n).unwrap(), source.normal(n).unwrap())
-}
-
-/// f′(t), to about 10⁻¹¹ of f‴‴′ and to rounding.
-fn derivative(f: impl Fn(f64) -> f64, t: f64) -> f64 {
-    let h = 1e-3;
-    let sides = |step: f64| (f(t + step * h) - f(t - step * h)) / h;
-    (45.0 * sides(1.0) - 9.0 * sides(2.0) + sides(3.0)) / 60.0
 }
 
 #[test]

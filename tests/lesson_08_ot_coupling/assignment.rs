@@ -1,6 +1,7 @@
 //! The cheapest pairing, and its proof.
 
-use super::instances::{close, matrix, normal_and_eight_gaussians, uniform};
+use super::common::laws::close;
+use super::instances::{matrix, normal_and_eight_gaussians, uniform};
 use pushforward::Error;
 use pushforward::ot_coupling::{Assignment, Costs, assign};
 use pushforward::tensor::{Real, Source};

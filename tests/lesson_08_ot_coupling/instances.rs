@@ -5,13 +5,6 @@ use pushforward::tensor::{Points, Real, Source};
 use rand::Rng;
 use std::f64::consts::TAU;
 
-/// `found` is `expected` up to `tolerance` (1 + |expected|).
-#[track_caller]
-pub(super) fn close(what: &str, expected: f64, found: f64, tolerance: f64) {
-    let error = (expected - found).abs();
-    assert!(error <= tolerance * (1.0 + expected.abs()), "{what}: expected {expected}, found {found}");
-}
-
 /// A matrix of `cost`(i, j).
 pub(super) fn matrix(rows: usize, columns: usize, mut cost: impl FnMut(usize, usize) -> f64) -> Costs {
     let values = (0..rows * columns).map(|place| cost(place / columns, place % columns)).collect();

@@ -1,6 +1,7 @@
 //! Where only a part of the mass moves.
 
-use super::instances::{close, even, masses, matrix, uniform};
+use super::common::laws::close;
+use super::instances::{even, masses, matrix, uniform};
 use pushforward::Error;
 use pushforward::ot_coupling::{Costs, Transport, partial_transport, transport};
 

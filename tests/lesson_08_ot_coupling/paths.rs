@@ -1,6 +1,6 @@
 //! Paths between two points, with noise on the way.
 
-use super::common::laws::{ROUNDING, close};
+use super::common::laws::{ROUNDING, close, derivative};
 use super::common::mixtures::{mean_and_error, no_points, times};
 use pushforward::Error;
 use pushforward::flow_matching::{PathSample, Prediction};
@@ -28,13 +28,6 @@ fn noise(n: usize) -> Points<2> {
 
 fn velocity_at(path: TwoSidedPath, t: Real, n: usize) -> PathSample<2> {
     path.sample_for(Prediction::Velocity, pairs(n), times(t, n), noise(n)).unwrap()
-}
-
-/// f′(t), to about 10⁻²¹ of the seventh derivative and to rounding.
-fn derivative(f: impl Fn(f64) -> f64, t: f64) -> f64 {
-    let h = 1e-3;
-    let sides = |step: f64| (f(t + step * h) - f(t - step * h)) / h;
-    (45.0 * sides(1.0) - 9.0 * sides(2.0) + sides(3.0)) / 60.0
 }
 
 #[test]

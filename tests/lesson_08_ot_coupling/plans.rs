@@ -1,6 +1,7 @@
 //! What a plan holds, and pairs drawn from it.
 
-use super::instances::{close, even, uniform};
+use super::common::laws::close;
+use super::instances::{even, uniform};
 use pushforward::Error;
 use pushforward::ot_coupling::{Plan, Sinkhorn};
 use pushforward::tensor::Source;

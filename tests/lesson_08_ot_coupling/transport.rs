@@ -1,6 +1,7 @@
 //! The cheapest plan between any masses.
 
-use super::instances::{close, even, masses, matrix, normal_and_eight_gaussians, uniform};
+use super::common::laws::close;
+use super::instances::{even, masses, matrix, normal_and_eight_gaussians, uniform};
 use pushforward::Error;
 use pushforward::ot_coupling::{Costs, Plan, Transport, assign, transport};
 use pushforward::tensor::Source;

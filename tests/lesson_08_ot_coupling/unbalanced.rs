@@ -1,6 +1,7 @@
 //! Plans that may bend the masses.
 
-use super::instances::{close, even, masses, matrix, uniform};
+use super::common::laws::close;
+use super::instances::{even, masses, matrix, uniform};
 use pushforward::Error;
 use pushforward::ot_coupling::{Costs, Entropic, Sinkhorn, UnbalancedSinkhorn};
 

@@ -1,6 +1,6 @@
 //! The distance between two sets of points.
 
-use super::instances::close;
+use super::common::laws::close;
 use pushforward::Error;
 use pushforward::ot_coupling::wasserstein_2;
 use pushforward::tensor::{Real, Source, rows};

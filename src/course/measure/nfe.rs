@@ -1,7 +1,7 @@
 //! What few evaluations of a network are worth: W₂ between samples and data, for networks of one size that are trained
 //! equally long on the straight path and on that of a diffusion.
 
-use super::{Case, Figure};
+use super::{Case, Figure, mean_and_deviation};
 use pushforward::Result;
 use pushforward::cnf::{MIDPOINT, OdeSolver, VectorField};
 use pushforward::data::{Checkerboard, Sample};
@@ -53,12 +53,12 @@ fn quality(path: ProbabilityPath, prediction: Prediction, seed: u64) -> Result<V
     for (evaluations, mean, deviation) in EVALUATIONS {
         let solver = OdeSolver::fixed(MIDPOINT, evaluations / 2);
         let distances = models.iter().zip(seed..).map(|(model, seed)| distance(model, &solver, seed));
-        let [of_all, around] = moments(&distances.collect::<Result<Vec<_>>>()?);
+        let (of_all, around) = mean_and_deviation(&distances.collect::<Result<Vec<_>>>()?);
         figures.push(Figure { metric: mean, value: of_all, unit: "-" });
         figures.push(Figure { metric: deviation, value: around, unit: "-" });
     }
     let floors: Vec<f64> = (seed..seed + RUNS).map(floor).collect::<Result<_>>()?;
-    figures.push(Figure { metric: "w2_of_data", value: moments(&floors)[0], unit: "-" });
+    figures.push(Figure { metric: "w2_of_data", value: mean_and_deviation(&floors).0, unit: "-" });
     Ok(figures)
 }
 
@@ -98,12 +98,4 @@ fn floor(seed: u64) -> Result<f64> {
 /// Numbers that training has not drawn, the same for every model of a seed.
 fn evaluation(seed: u64) -> Source {
     Source::new(seed ^ (1 << 32))
-}
-
-/// The mean, and the deviation with n − 1 in the denominator.
-fn moments(values: &[f64]) -> [f64; 2] {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    [mean, (squares / (n - 1.0)).sqrt()]
 }

@@ -7,7 +7,7 @@
 //! that of `data::SCurve`.
 
 use super::training::moons;
-use super::{Case, Figure};
+use super::{Case, Figure, mean_and_deviation};
 use pushforward::Result;
 use pushforward::cnf::{EULER, OdeSolver};
 use pushforward::data::{EightGaussians, SCurve, Sample};
@@ -130,14 +130,6 @@ fn quality<const FULL: bool>(laws: [Law; 2], method: Method, seed: u64) -> Resul
         figures("loss", "loss_deviation", |found| found.loss),
     ];
     Ok(all.into_iter().flatten().collect())
-}
-
-/// The mean of some numbers, and the root of their variance, with n − 1.
-fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let squares = values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>();
-    (mean, (squares / (n - 1.0)).sqrt())
 }
 
 /// Trains a field, and follows it from fresh points.
