@@ -2,6 +2,7 @@
 
 #![allow(clippy::useless_conversion, reason = "with the feature `f64` a Real is an f64")]
 
+use super::scan::LANES;
 use crate::tensor::{Points, Real, check_finite, check_some, entries, room, rows};
 use crate::{Error, Result};
 use dfdx::prelude::HasShape;
@@ -101,12 +102,12 @@ impl Costs {
 
     /// The mean over all pairs: what a pairing at random costs.
     pub fn mean(&self) -> f64 {
-        self.values.iter().sum::<f64>() / self.values.len() as f64
+        mean(&self.values, |cost| cost)
     }
 
     /// The mean of |cᵢⱼ|.
     pub(super) fn mean_size(&self) -> f64 {
-        self.values.iter().map(|cost| cost.abs()).sum::<f64>() / self.values.len() as f64
+        mean(&self.values, f64::abs)
     }
 
     /// The least and the largest cost.
@@ -150,6 +151,17 @@ fn squares(x: &[Real], y: &[Real], (n, m, width): (usize, usize, usize)) -> Resu
         squares.extend((0..m).map(of_column));
     }
     Ok(squares)
+}
+
+/// The mean of f(c), in several sums side by side: each waits for its last addition, not for those of the others.
+fn mean(costs: &[f64], f: impl Fn(f64) -> f64) -> f64 {
+    let (blocks, rest) = costs.as_chunks::<LANES>();
+    let mut sums = [0.0; LANES];
+    for block in blocks {
+        sums.iter_mut().zip(block).for_each(|(sum, cost)| *sum += f(*cost));
+    }
+    let rest: f64 = rest.iter().map(|cost| f(*cost)).sum();
+    (sums.iter().sum::<f64>() + rest) / costs.len() as f64
 }
 
 /// What is wrong with costs of which one is too large or no number.

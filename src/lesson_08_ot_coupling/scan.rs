@@ -82,6 +82,19 @@ pub(super) fn filled(rest: &[f64], with: f64) -> [f64; LANES] {
     block
 }
 
+/// The least number.
+#[inline(always)]
+pub(super) fn least(numbers: &[f64]) -> f64 {
+    let (blocks, rest) = numbers.as_chunks::<LANES>();
+    let mut lanes = filled(rest, f64::INFINITY);
+    for block in blocks {
+        for lane in 0..LANES {
+            lanes[lane] = lesser(block[lane], lanes[lane]);
+        }
+    }
+    lanes[first_least(&lanes)]
+}
+
 /// The lesser of two numbers, as the processor's instruction has it; f64::min, which minds NaN, takes three.
 #[inline(always)]
 pub(super) fn lesser<T: PartialOrd>(a: T, b: T) -> T {

@@ -1,13 +1,12 @@
 //! The iteration itself: in the log domain at the price of the plain one.
 
+use super::super::scan::{least, lesser};
 use super::super::{Costs, Plan};
+use super::entry::Entry;
 use super::exponential::exp;
 use super::part::Part;
-use crate::Result;
 use crate::tensor::{share, simd};
-
-/// Scalings above this, or below its inverse, go into the potentials.
-const EXTREME: f64 = 1e50;
+use crate::{Error, Result};
 
 /// How many rows make a part of the work, which one core does.
 const ROWS_PER_PART: usize = 256;
@@ -18,7 +17,7 @@ const ROWS_PER_PART: usize = 256;
 /// small ε, where exp(−c / ε) and u are beyond the range of numbers. Here u and v are only what changed since K was
 /// made: when one is extreme, ε ln u is added to f and ε ln v to g, and K is made anew (Schmitzer 2016,
 /// arXiv:1610.06519).
-pub(super) struct Kernel<'a> {
+pub(super) struct Kernel<'a, K> {
     costs: &'a Costs,
     epsilon: f64,
     /// a and b, each with the sum 1.
@@ -29,10 +28,14 @@ pub(super) struct Kernel<'a> {
     /// u and v.
     scalings: (Vec<f64>, Vec<f64>),
     /// K.
-    entries: Vec<f64>,
+    entries: Vec<K>,
+    /// How many iterations there were.
+    pub(super) iterations: usize,
+    /// How wrong the row masses were before the last one, Σᵢ |Σⱼ πᵢⱼ − aᵢ|; an iteration never makes that larger.
+    residual: f64,
 }
 
-impl<'a> Kernel<'a> {
+impl<'a, K: Entry> Kernel<'a, K> {
     /// Potentials fᵢ = minⱼ cᵢⱼ and gⱼ = minᵢ (cᵢⱼ − fᵢ): each row and each column of K has an entry 1, and none more.
     pub(super) fn new(
         costs: &'a Costs,
@@ -41,12 +44,6 @@ impl<'a> Kernel<'a> {
         mut column_masses: Vec<f64>,
     ) -> Self {
         let (rows, columns) = (costs.rows(), costs.columns());
-        let least = |row| costs.row(row).iter().copied().fold(f64::INFINITY, f64::min);
-        let f: Vec<f64> = (0..rows).map(least).collect();
-        let mut g = vec![f64::INFINITY; columns];
-        for (row, f) in f.iter().enumerate() {
-            g.iter_mut().zip(costs.row(row)).for_each(|(g, cost)| *g = g.min(cost - f));
-        }
         // The sums of both sides may differ by a rounding error, which no plan could undo.
         let exact = row_masses.iter().sum::<f64>() / column_masses.iter().sum::<f64>();
         column_masses.iter_mut().for_each(|mass| *mass *= exact);
@@ -55,12 +52,30 @@ impl<'a> Kernel<'a> {
             epsilon,
             row_masses,
             column_masses,
-            potentials: (f, g),
+            potentials: least_potentials(costs),
             scalings: (vec![1.0; rows], vec![1.0; columns]),
-            entries: vec![0.0; rows * columns],
+            entries: vec![K::default(); rows * columns],
+            iterations: 0,
+            residual: f64::INFINITY,
         };
         kernel.fill();
         kernel
+    }
+
+    /// Iterates until the row masses are right to the tolerance. [`Error::NotConverged`] unless they are after so many
+    /// iterations, all told.
+    pub(super) fn settle(&mut self, tolerance: f64, max_iterations: usize) -> Result<()> {
+        let before = self.iterations;
+        while self.iterations < max_iterations {
+            self.iterate();
+            // The first residual is that of K as it was made, whose columns are not right yet.
+            if self.iterations > before + 1 && self.residual <= tolerance {
+                return Ok(());
+            }
+            self.absorb_if_extreme();
+        }
+        let (what, steps) = ("Sinkhorn's iteration", max_iterations);
+        Err(Error::NotConverged { what, steps, residual: self.residual })
     }
 
     /// K from the potentials.
@@ -75,13 +90,13 @@ impl<'a> Kernel<'a> {
         });
     }
 
-    /// u, then v. Returns how wrong the row masses were before, Σᵢ |Σⱼ πᵢⱼ − aᵢ|; an iteration never makes that larger.
-    pub(super) fn iterate(&mut self) -> f64 {
+    /// u, then v.
+    fn iterate(&mut self) {
         let (u, v) = &mut self.scalings;
         let b: Vec<f64> = v.iter().zip(&self.column_masses).map(|(v, b)| v * b).collect();
         let rows = self.entries.chunks(ROWS_PER_PART * v.len());
         let sides = u.chunks_mut(ROWS_PER_PART).zip(self.row_masses.chunks(ROWS_PER_PART));
-        let mut parts: Vec<Part> =
+        let mut parts: Vec<Part<K>> =
             rows.zip(sides).map(|(rows, (u, a))| Part::new(rows, u, a, v.len())).collect();
         share(parts.iter_mut().collect(), usize::MAX, |part| {
             simd(
@@ -89,17 +104,17 @@ impl<'a> Kernel<'a> {
                 || part.scale(&b),
             );
         });
-        let wrong = parts.iter().map(|part| part.wrong).sum();
+        self.residual = parts.iter().map(|part| part.wrong).sum();
+        self.iterations += 1;
         for (column, v) in v.iter_mut().enumerate() {
             *v = 1.0 / parts.iter().map(|part| part.sums[column]).sum::<f64>();
         }
-        wrong
     }
 
     /// Keeps the scalings far from the ends of f64.
-    pub(super) fn absorb_if_extreme(&mut self) {
+    fn absorb_if_extreme(&mut self) {
         let (u, v) = &self.scalings;
-        let is_extreme = |scaling: &f64| !(1.0 / EXTREME..EXTREME).contains(scaling);
+        let is_extreme = |scaling: &f64| !(1.0 / K::EXTREME..K::EXTREME).contains(scaling);
         if u.iter().chain(v).any(is_extreme) {
             self.absorb();
             self.fill();
@@ -117,16 +132,49 @@ impl<'a> Kernel<'a> {
         absorb(&mut self.potentials.1, &mut self.scalings.1);
     }
 
+    /// The same with entries of another kind.
+    pub(super) fn converted<L: Entry>(mut self) -> Kernel<'a, L> {
+        self.absorb();
+        let Self {
+            costs,
+            epsilon,
+            row_masses,
+            column_masses,
+            potentials,
+            scalings,
+            entries,
+            iterations,
+            residual,
+        } = self;
+        let entries = vec![L::default(); entries.len()];
+        let mut kernel = Kernel {
+            costs,
+            epsilon,
+            row_masses,
+            column_masses,
+            potentials,
+            scalings,
+            entries,
+            iterations,
+            residual,
+        };
+        kernel.fill();
+        kernel
+    }
+}
+
+impl Kernel<'_, f64> {
     /// π of the whole mass, f and g.
     pub(super) fn into_plan(mut self, mass: f64) -> Result<(Plan, Vec<f64>, Vec<f64>)> {
         let (u, v) = &self.scalings;
         let to: Vec<f64> = v.iter().zip(&self.column_masses).map(|(v, b)| v * b).collect();
         let mut masses = std::mem::take(&mut self.entries);
-        for (row, masses) in masses.chunks_exact_mut(v.len()).enumerate() {
-            let from = self.row_masses[row] * u[row];
+        let rows = masses.chunks_exact_mut(v.len()).zip(&self.row_masses).zip(u).collect();
+        share(rows, usize::MAX, |((masses, a), u)| {
+            let from = a * u;
             // First the part of the whole, which is a number of ordinary size.
             masses.iter_mut().zip(&to).for_each(|(part, to)| *part = *part * (from * to) * mass);
-        }
+        });
         self.absorb();
         // With masses that are `mass` times as large, a b is by mass² larger, and π by mass.
         let shift = self.epsilon * mass.ln();
@@ -136,9 +184,33 @@ impl<'a> Kernel<'a> {
     }
 }
 
+/// fᵢ = minⱼ cᵢⱼ and gⱼ = minᵢ (cᵢⱼ − fᵢ).
+fn least_potentials(costs: &Costs) -> (Vec<f64>, Vec<f64>) {
+    let none = || vec![f64::INFINITY; costs.columns()];
+    let mut f = vec![0.0; costs.rows()];
+    let mut parts: Vec<_> = f.chunks_mut(ROWS_PER_PART).map(|f| (f, none())).enumerate().collect();
+    share(parts.iter_mut().collect(), usize::MAX, |(part, (f, g))| {
+        simd(
+            #[inline(always)]
+            || {
+                for (row, f) in f.iter_mut().enumerate() {
+                    let costs = costs.row(*part * ROWS_PER_PART + row);
+                    *f = least(costs);
+                    g.iter_mut().zip(costs).for_each(|(g, cost)| *g = lesser(cost - *f, *g));
+                }
+            },
+        );
+    });
+    let mut g = none();
+    for (_, (_, of_part)) in &parts {
+        g.iter_mut().zip(of_part).for_each(|(g, part)| *g = lesser(*part, *g));
+    }
+    (f, g)
+}
+
 #[inline(always)]
-fn fill_row(entries: &mut [f64], costs: &[f64], g: &[f64], f: f64, epsilon: f64) {
+fn fill_row<K: Entry>(entries: &mut [K], costs: &[f64], g: &[f64], f: f64, epsilon: f64) {
     for ((entry, cost), g) in entries.iter_mut().zip(costs).zip(g) {
-        *entry = exp((f + g - cost) / epsilon);
+        *entry = K::nearest(exp((f + g - cost) / epsilon));
     }
 }

@@ -1,5 +1,7 @@
 //! An iteration of some of the rows.
 
+use super::entry::Entry;
+
 /// How many rows are worked on together: they share what is read and written for each column.
 const ROWS: usize = 4;
 
@@ -7,8 +9,8 @@ const ROWS: usize = 4;
 const LANES: usize = 8;
 
 /// Some rows of K, their u and a, and what they add to the products of all columns.
-pub(super) struct Part<'a> {
-    rows: &'a [f64],
+pub(super) struct Part<'a, K> {
+    rows: &'a [K],
     u: &'a mut [f64],
     a: &'a [f64],
     /// Σᵢ aᵢ uᵢ Kᵢⱼ over these rows.
@@ -17,8 +19,8 @@ pub(super) struct Part<'a> {
     pub(super) wrong: f64,
 }
 
-impl<'a> Part<'a> {
-    pub(super) fn new(rows: &'a [f64], u: &'a mut [f64], a: &'a [f64], columns: usize) -> Self {
+impl<'a, K: Entry> Part<'a, K> {
+    pub(super) fn new(rows: &'a [K], u: &'a mut [f64], a: &'a [f64], columns: usize) -> Self {
         Self { rows, u, a, sums: vec![0.0; columns], wrong: 0.0 }
     }
 
@@ -43,7 +45,7 @@ impl<'a> Part<'a> {
 
 /// Four rows; of the last, some may be there several times.
 #[inline(always)]
-fn four(rows: &[f64], columns: usize) -> [&[f64]; ROWS] {
+fn four<K>(rows: &[K], columns: usize) -> [&[K]; ROWS] {
     let mut four = [&rows[..columns]; ROWS];
     for (place, row) in four.iter_mut().zip(rows.chunks_exact(columns)) {
         *place = row;
@@ -53,31 +55,35 @@ fn four(rows: &[f64], columns: usize) -> [&[f64]; ROWS] {
 
 /// Σⱼ Kᵢⱼ bⱼ for each of the rows.
 #[inline(always)]
-fn products(rows: [&[f64]; ROWS], b: &[f64]) -> [f64; ROWS] {
+fn products<K: Entry>(rows: [&[K]; ROWS], b: &[f64]) -> [f64; ROWS] {
     let (blocks, last) = b.as_chunks::<LANES>();
     let mut sums = [[0.0; LANES]; ROWS];
     for (block, b) in blocks.iter().enumerate() {
         for k in 0..ROWS {
             let row = &rows[k].as_chunks::<LANES>().0[block];
             for lane in 0..LANES {
-                sums[k][lane] += row[lane] * b[lane];
+                sums[k][lane] += row[lane].into() * b[lane];
             }
         }
     }
     let mut products = [0.0; ROWS];
     for k in 0..ROWS {
         let rest = rows[k].as_chunks::<LANES>().1.iter().zip(last);
-        products[k] = sums[k].iter().sum::<f64>() + rest.map(|(k, b)| k * b).sum::<f64>();
+        products[k] = sums[k].iter().sum::<f64>() + rest.map(|(k, b)| (*k).into() * b).sum::<f64>();
     }
     products
 }
 
 /// sumⱼ ← sumⱼ + Σᵢ Kᵢⱼ aᵢ over the rows.
 #[inline(always)]
-fn add(rows: [&[f64]; ROWS], a: [f64; ROWS], sums: &mut [f64]) {
+fn add<K: Entry>(rows: [&[K]; ROWS], a: [f64; ROWS], sums: &mut [f64]) {
     let n = sums.len();
     let [first, second, third, fourth] = rows.map(|row| &row[..n]);
     for j in 0..n {
-        sums[j] += (a[0] * first[j] + a[1] * second[j]) + (a[2] * third[j] + a[3] * fourth[j]);
+        let (upper, lower) = (
+            a[0] * first[j].into() + a[1] * second[j].into(),
+            a[2] * third[j].into() + a[3] * fourth[j].into(),
+        );
+        sums[j] += upper + lower;
     }
 }
