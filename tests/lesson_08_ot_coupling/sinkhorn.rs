@@ -1,7 +1,7 @@
 //! Plans blurred by an entropy.
 
 use super::common::laws::close;
-use super::instances::{even, masses, matrix, normal_and_eight_gaussians, uniform};
+use super::instances::{draws, even, masses, matrix, normal_and_eight_gaussians, uniform};
 use pushforward::Error;
 use pushforward::ot_coupling::{Costs, Entropic, Sinkhorn, assign};
 
@@ -139,6 +139,32 @@ fn the_unit_of_mass_does_not_matter() {
         let found = solver.solve(&costs, &a.map(|mass| mass * unit), &b.map(|mass| mass * unit)).unwrap();
         close("the cost for each unit", 1.5, found.plan.cost(&costs).unwrap() / unit, 1e-6);
     }
+}
+
+/// Entries of the kernel go up to 1 / aᵢ, and scalings as far: beyond f32, in which it is kept at first.
+#[test]
+fn masses_and_epsilons_over_many_decades_are_no_trouble() {
+    let solver = Sinkhorn { max_iterations: 20_000, ..Sinkhorn::default() };
+    for seed in 0..400 {
+        let (n, m) = (2 + seed as usize % 4, 2 + seed as usize / 4 % 5);
+        let spread = [5.0, 100.0][seed as usize % 2];
+        let (a, b) = (decades(n, spread, 2 * seed), decades(m, spread, 2 * seed + 1));
+        let epsilon = 10_f64.powf(-0.5 - 0.5 * (seed % 6) as f64);
+        let found = Sinkhorn { epsilon, ..solver }.solve(&uniform(n, m, seed), &a, &b).unwrap().plan;
+        for (found, expected) in found.row_masses().iter().zip(&a) {
+            assert!((found - expected).abs() <= 1e-9, "seed {seed}: a row of {found}, not {expected}");
+        }
+        for (found, expected) in found.column_masses().iter().zip(&b) {
+            close("a column relative to its mass", 1.0, found / expected, 1e-12);
+        }
+    }
+}
+
+/// Masses with the sum 1 that are spread over so many powers of ten.
+fn decades(n: usize, decades: f64, seed: u64) -> Vec<f64> {
+    let masses: Vec<f64> = draws(seed, n).iter().map(|x| 10_f64.powf(-decades * x)).collect();
+    let whole: f64 = masses.iter().sum();
+    masses.iter().map(|mass| mass / whole).collect()
 }
 
 #[test]
