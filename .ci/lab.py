@@ -1,4 +1,5 @@
-"""Starts `course lab`, opens two notebooks' kernels through the server at once, and tells how long everything takes."""
+"""Starts `course lab`, opens two notebooks' kernels through the server at once, runs the first cells of what it serves and
+some of its own, and tells how long everything takes."""
 
 import json
 import re
@@ -39,7 +40,7 @@ class Kernel:
         self.ready = time.monotonic() - begin
 
     def run(self, code):
-        """Runs a cell; gives its seconds and everything that it printed."""
+        """Runs a cell; gives its seconds and everything that it printed, errors too."""
         request = uuid.uuid4().hex
         header = {"msg_id": request, "msg_type": "execute_request", "session": "ci", "username": "ci", "version": "5.3"}
         content = {"code": code, "silent": False, "allow_stdin": False}
@@ -57,8 +58,20 @@ class Kernel:
                 return time.monotonic() - begin, text
 
 
+def first_cells(server, token, notebook):
+    """What a learner runs first: the cell that asks for the library, and the next."""
+    answer = requests.get(f"{server}/api/contents/{notebook}", headers={"Authorization": f"token {token}"}, timeout=60)
+    answer.raise_for_status()
+    cells = [cell["source"] for cell in answer.json()["content"]["cells"] if cell["cell_type"] == "code"]
+    assert cells[0].startswith(":dep pushforward"), cells[0]
+    return cells[:2]
+
+
 def use(server, token, notebook, results):
     kernel = Kernel(server, token, notebook)
+    for cell in first_cells(server, token, notebook):
+        _, text = kernel.run(cell)
+        assert "error" not in text.lower() and "failed" not in text, text
     cells = ["let a = 20;", "let b = a + 1;", "2 * b", "use pushforward::tensor::Source;", "let c: u8 = \"no\";", "a + b"]
     seconds, texts = zip(*(kernel.run(cell) for cell in cells))
     assert "42" in texts[2] and "41" in texts[5], texts

@@ -4,15 +4,16 @@
 //! repository; one that the learner has worked in stays as it is.
 
 use super::home::{self, Home};
-use super::lesson;
 use super::problem::Problem;
+use super::{lesson, notebook};
+use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folder of the copies, with every lesson in it.
 pub(crate) fn ready(home: &Home) -> Result<PathBuf, Problem> {
     let (own, originals) = (home.root.join("notebooks"), home.root.join("originals"));
-    for stem in renew(&home.notebooks(), &own, &originals)? {
+    for stem in renew(&home.notebooks(), &own, &originals, &seen_from_copies(home))? {
         let path = own.join(format!("{stem}.ipynb"));
         eprintln!(
             "{stem} has changed since you began to work in it. Your copy is kept; to get the new one, rename or remove"
@@ -22,13 +23,25 @@ pub(crate) fn ready(home: &Home) -> Result<PathBuf, Problem> {
     Ok(own)
 }
 
+/// The repository's path in the copies' first cell.
+fn seen_from_copies(home: &Home) -> String {
+    let is_inside = home.root.parent().zip(home.repo.canonicalize().ok()).is_some_and(|(a, b)| a == b);
+    if is_inside { "../..".to_owned() } else { home.repo.display().to_string() }
+}
+
+/// A notebook with another path to the repository in its first cell.
+fn moved(text: &str, repository: &str) -> String {
+    let line = |path| json!(notebook::setup(path)).to_string();
+    text.replace(&line(notebook::REPOSITORY), &line(repository))
+}
+
 /// Copies what is missing or was not worked in; gives the lessons that have changed under the learner's work.
-fn renew(from: &Path, own: &Path, originals: &Path) -> Result<Vec<String>, Problem> {
+fn renew(from: &Path, own: &Path, originals: &Path, repository: &str) -> Result<Vec<String>, Problem> {
     let mut kept = Vec::new();
     for stem in lesson::all(from)? {
         let file = format!("{stem}.ipynb");
         let (source, copy, original) = (from.join(&file), own.join(&file), originals.join(&file));
-        let now = fs::read_to_string(&source).map_err(Problem::io(&source))?;
+        let now = moved(&fs::read_to_string(&source).map_err(Problem::io(&source))?, repository);
         let begun_from = fs::read_to_string(&original).unwrap_or_default();
         if copy.exists() && !home::is_stamped(&copy, &begun_from) {
             if begun_from != now {
@@ -63,7 +76,7 @@ mod tests {
         }
 
         fn renew(&self) -> Vec<String> {
-            renew(&self.path("from"), &self.path("own"), &self.path("originals")).unwrap()
+            renew(&self.path("from"), &self.path("own"), &self.path("originals"), "C:\\a \"b\"").unwrap()
         }
     }
 
@@ -113,5 +126,14 @@ mod tests {
         assert_eq!(place.renew(), ["01_one"]);
         place.write("from/01_one.ipynb", "first");
         assert!(place.renew().is_empty());
+    }
+
+    #[test]
+    fn the_first_cell_of_a_copy_finds_the_repository() {
+        let place = place();
+        let notebook = |path| json!({ "cells": [{ "source": [notebook::setup(path)] }] }).to_string();
+        place.write("from/01_one.ipynb", &notebook(notebook::REPOSITORY));
+        place.renew();
+        assert_eq!(place.read("own/01_one.ipynb"), notebook("C:\\a \"b\""));
     }
 }

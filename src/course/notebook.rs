@@ -96,8 +96,19 @@ fn headings(chapter: &Chapter) -> HashMap<String, String> {
     found
 }
 
-/// The first cell of code: evcxr has this library ready, so it takes no time.
-const SETUP: &str = ":dep pushforward = { path = \"..\", default-features = false }";
+/// The first cell of code, with the repository as seen from the notebook: evcxr has this library ready, so it takes no time.
+pub(crate) fn setup(repository: &str) -> String {
+    format!(":dep {}", dependency(repository))
+}
+
+/// The library as a dependency of something that sees the repository at this path.
+pub(crate) fn dependency(repository: &str) -> String {
+    let path = repository.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("pushforward = {{ path = \"{path}\", default-features = false }}")
+}
+
+/// From the folder `notebooks` of the repository.
+pub(crate) const REPOSITORY: &str = "..";
 
 /// The notebook (nbformat 4.5) of a chapter.
 fn notebook(chapter: &Chapter, headings: &Headings) -> Value {
@@ -107,7 +118,7 @@ fn notebook(chapter: &Chapter, headings: &Headings) -> Value {
     for code in chapter.codes.iter().filter(|code| code.role != Role::Solution) {
         cells.prose(&chapter.lines[next..code.lines.start - 1], headings);
         if std::mem::take(&mut first) {
-            cells.push("code", vec![SETUP], json!({}));
+            cells.push("code", vec![&setup(REPOSITORY)], json!({}));
         }
         cells.push("code", chapter.visible(code), purpose(code));
         next = code.lines.end + 1;

@@ -8,10 +8,10 @@ use super::check::{self, Cell, Job};
 use super::check_report as report;
 use super::child;
 use super::home::{self, Home};
-use super::kernel;
 use super::problem::Problem;
 use super::step::Step;
 use super::tools::EVCXR;
+use super::{kernel, notebook};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fs;
@@ -116,20 +116,21 @@ fn write_workspace(home: &Home) -> Result<(), Problem> {
     home::write(&warm.join("Cargo.toml"), WORKSPACE)?;
     home::write(&warm.join("keep/src/lib.rs"), "")?;
     let keep = "[package]\nname = \"keep\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n";
-    home::write(&warm.join("keep/Cargo.toml"), &format!("{keep}{}\n", dependency(home)))?;
+    home::write(
+        &warm.join("keep/Cargo.toml"),
+        &format!("{keep}{}\n", notebook::dependency(&home.repo.display().to_string())),
+    )?;
     let (from, to) = (home.repo.join("Cargo.lock"), warm.join("Cargo.lock"));
     fs::copy(&from, &to).map_err(Problem::io(&from))?;
     home::write(&home.kernels().join("config/evcxr.toml"), &config(home))
 }
 
-fn dependency(home: &Home) -> String {
-    let path = home.repo.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
-    format!("pushforward = {{ path = \"{path}\", default-features = false }}")
-}
-
-/// The kernel's configuration; its dependency is, word for word, what the notebooks' first cell asks for.
+/// The kernel's configuration; its dependency is what the notebooks' first cell asks for, with an absolute path.
 fn config(home: &Home) -> String {
-    format!("[evcxr]\nprelude = '''\n:dep {}\n{PRELUDE}'''\n", dependency(home))
+    format!(
+        "[evcxr]\nprelude = '''\n:dep {}\n{PRELUDE}'''\n",
+        notebook::dependency(&home.repo.display().to_string())
+    )
 }
 
 /// One run of the kernel in the warm folder itself, with cells that work and cells that do not compile.
@@ -143,8 +144,7 @@ fn build(home: &Home) -> Result<(), Problem> {
     }
 }
 
-const FIRST: &str = r#":dep pushforward = { path = "..", default-features = false }
-use pushforward::dfdx::prelude::{Cpu, Rank1, Tensor, ZerosTensor};"#;
+const FIRST: &str = "use pushforward::dfdx::prelude::{Cpu, Rank1, Tensor, ZerosTensor};";
 
 /// A notebook that the kernel must pass: three tensors of three cells have three ids, and errors are told.
 pub(crate) fn self_test(home: &Home) -> Job {
@@ -153,7 +153,7 @@ pub(crate) fn self_test(home: &Home) -> Job {
         format!("let {name}: Tensor<Rank1<3>, f32, Cpu> = device.zeros();\n{shown}")
     };
     let sources = [
-        FIRST.to_owned(),
+        format!("{}\n{FIRST}", notebook::setup(notebook::REPOSITORY)),
         "let device: Cpu = Cpu::default();".to_owned(),
         tensor("a"),
         tensor("b"),
