@@ -49,6 +49,11 @@ export async function audit() {
             const name = element.localName + (element.className ? `.${element.className}` : '');
             problems.push(`wider than the page: ${name}: ${short(element.textContent)}`);
         }
+        // On a telephone a long formula may scroll; on a desk nothing shows that it goes on.
+        for (const formula of main.querySelectorAll('.katex-display')) {
+            const excess = formula.scrollWidth - formula.clientWidth;
+            if (innerWidth > 1000 && excess > 1) problems.push(`a formula is cut, by ${excess}: ${short(formula.textContent)}`);
+        }
         const { scrollWidth, clientWidth } = document.documentElement;
         if (scrollWidth > clientWidth) problems.push(`the page scrolls sideways: ${scrollWidth} > ${clientWidth}`);
     }

@@ -10,8 +10,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Two batches that belong together have different numbers of points.
-    #[error("{what}: expected {expected} points, found {found}: give both batches the same number of points")]
+    /// Two batches that belong together, or a list with a number for each point, are not equally long.
+    #[error("{what}: expected {expected}, found {found}: give as many of the one as of the other")]
     BatchMismatch {
         /// What was being computed.
         what: &'static str,
