@@ -16,7 +16,7 @@ fn the_cost_check_rejects_sums_distances_and_other_partners() {
     let square: fn(f64, f64) -> f64 = |a, b| a * a + b * b;
     accepted(&pairing_cost(|x, y, columns| mean(x, y, columns, square)));
     rejected(&pairing_cost(|x, y, columns| mean(x, y, columns, square) * x.len() as f64), "divide by");
-    rejected(&pairing_cost(|x, y, columns| mean(x, y, columns, f64::hypot)), "mean distance");
+    rejected(&pairing_cost(|x, y, columns| mean(x, y, columns, f64::hypot)), "square it first");
     rejected(&pairing_cost(|x, y, columns| 0.5 * mean(x, y, columns, square)), "counts once");
     let backwards = |x: &[[f64; 2]], y: &[[f64; 2]], columns: &[usize]| mean(y, x, columns, square);
     rejected(&pairing_cost(backwards), "backwards");
@@ -24,6 +24,22 @@ fn the_cost_check_rejects_sums_distances_and_other_partners() {
     rejected(&pairing_cost(in_order), "in the list");
     rejected(&pairing_cost(|_, _, _| 2.0), "found 2");
     rejected(&pairing_cost(|_, _, _| f64::NAN), "NaN");
+}
+
+#[test]
+fn the_cost_check_tells_roots_from_distances_and_names_several_mistakes_at_once() {
+    let square: fn(f64, f64) -> f64 = |a, b| a * a + b * b;
+    rejected(&pairing_cost(|x, y, columns| mean(x, y, columns, square).sqrt()), "root of the mean");
+    rejected(
+        &pairing_cost(|x, y, columns| (mean(x, y, columns, square) * x.len() as f64).sqrt()),
+        "root of the sum",
+    );
+    rejected(&pairing_cost(|x, y, columns| mean(x, y, columns, |a, b| (a + b).powi(2))), "only then add");
+    rejected(&pairing_cost(|x, y, columns| mean(x, y, columns, |a, b| a.abs() + b.abs())), "absolute");
+    let stub = pairing_cost(|x, y, _| mean(x, y, &[0, 1, 2, 3], f64::hypot) * x.len() as f64);
+    rejected(&stub, "in the list");
+    rejected(&stub, "square it first");
+    rejected(&stub, "divide by");
 }
 
 fn bounded(costs: &[Vec<f64>], u: &[f64], v: &[f64]) -> bool {
