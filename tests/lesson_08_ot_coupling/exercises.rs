@@ -237,6 +237,26 @@ fn the_bridge_check_rejects_other_rates_other_means_and_exchanged_ends() {
     rejected(&bridge_velocity(|_| f64::NAN), "NaN");
 }
 
+#[test]
+fn the_bridge_check_tells_drifts_and_forgotten_parts_of_the_rate_apart() {
+    let forward = |at: OnBridge| (at.x_1 - at.x) / (1.0 - at.t);
+    let backward = |at: OnBridge| (at.x - at.x_0) / at.t;
+    accepted(&bridge_velocity(|at| 0.5 * (forward(at) + backward(at))));
+    rejected(&bridge_velocity(forward), "drift of the random equation, whose noise");
+    rejected(&bridge_velocity(backward), "random equation back");
+    let gamma = |t: f64| (t * (1.0 - t)).sqrt();
+    let gamma_rate = move |t: f64| (1.0 - 2.0 * t) / (2.0 * gamma(t));
+    let straight = |at: OnBridge| at.x_1 - at.x_0;
+    let off = |at: OnBridge| at.x - (1.0 - at.t) * at.x_0 - at.t * at.x_1;
+    accepted(&bridge_velocity(|at| gamma_rate(at.t) / gamma(at.t) * off(at) + straight(at)));
+    rejected(&bridge_velocity(|at| gamma_rate(at.t) * off(at) + straight(at)), "divide by γ");
+    rejected(&bridge_velocity(|at| gamma_rate(at.t) + straight(at)), "multiply γ̇ by z");
+    rejected(&bridge_velocity(|at| gamma_rate(at.t) / gamma(at.t) + straight(at)), "multiply γ̇ by z");
+    rejected(&bridge_velocity(|at| (1.0 - 2.0 * at.t) * off(at) + straight(at)), "derivative of γ²");
+    rejected(&bridge_velocity(|at| off(at) / gamma(at.t) + straight(at)), "take the derivative");
+    rejected(&bridge_velocity(|at| gamma_rate(at.t) / gamma(at.t) * off(at)), "mean moves too");
+}
+
 /// The first column whose running sum is `above`, or the last.
 fn drawn(plan: &[Vec<f64>], u: &[f64], above: fn(f64, f64, f64) -> bool) -> Vec<usize> {
     let of_row = |(row, u): (&Vec<f64>, &f64)| {

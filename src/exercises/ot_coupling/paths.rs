@@ -15,8 +15,8 @@ pub struct OnBridge {
     pub x_1: f64,
 }
 
-/// Exercise 8.4: the velocity at x of a Brownian bridge between two ends, whose points at the time t have the mean
-/// (1 − t) x₀ + t x₁ and the deviation σ √(t (1 − t)).
+/// Exercise 8.4: the velocity at x of a flow without noise whose points are at each time those of a Brownian bridge
+/// between two ends. At the time t they have the mean (1 − t) x₀ + t x₁ and the deviation σ √(t (1 − t)).
 ///
 /// ```
 /// use pushforward::exercises::ot_coupling::bridge_velocity;
@@ -28,22 +28,66 @@ pub struct OnBridge {
 /// assert!(verdict.is_solved(), "{verdict}");
 /// ```
 pub fn bridge_velocity(answer: impl Fn(OnBridge) -> f64) -> Verdict {
-    for (t, x, x_0, x_1) in [(0.5, 1.3, 0.0, 2.0), (0.2, 0.7, -1.0, 1.5), (0.9, 0.4, 2.0, 0.0)] {
-        let straight = x_1 - x_0;
-        let off = x - ((1.0 - t) * x_0 + t * x_1);
-        let rate = (1.0 - 2.0 * t) / (2.0 * t * (1.0 - t));
-        let right = rate * off + straight;
-        let found = answer(OnBridge { t, x, x_0, x_1 });
-        if !differs(found, right) {
-            continue;
+    // The middle is last: there the bridge does not widen, and most mistakes do not show.
+    for (t, x, x_0, x_1) in [(0.2, 0.7, -1.0, 1.5), (0.9, 0.4, 2.0, 0.0), (0.5, 1.3, 0.0, 2.0)] {
+        let at = OnBridge { t, x, x_0, x_1 };
+        let (found, right) = (answer(at), at.rate() * at.off() + x_1 - x_0);
+        if differs(found, right) {
+            return Verdict::not_yet(format!(
+                "t = {t}, x = {x}, from {x_0} to {x_1}: expected {right:.4}, found {found:.4}.{}",
+                at.hint(found)
+            ));
         }
+    }
+    Verdict::right("before, at and after the middle.")
+}
+
+impl OnBridge {
+    /// γ̇ / γ of γ = √(t (1 − t)).
+    fn rate(self) -> f64 {
+        (1.0 - 2.0 * self.t) / (2.0 * self.t * (1.0 - self.t))
+    }
+
+    /// x − x̄.
+    fn off(self) -> f64 {
+        self.x - ((1.0 - self.t) * self.x_0 + self.t * self.x_1)
+    }
+
+    /// What is wrong with a velocity.
+    fn hint(self, found: f64) -> &'static str {
+        let Self { t, x, x_0, x_1 } = self;
+        let (rate, off, straight) = (self.rate(), self.off(), x_1 - x_0);
         let swapped = x - (t * x_0 + (1.0 - t) * x_1);
+        let gamma = (t * (1.0 - t)).sqrt();
+        let gamma_rate = (1.0 - 2.0 * t) / (2.0 * gamma);
         let is = |wrong: f64| !differs(found, wrong);
-        let hint = match () {
+        match () {
             () if is(straight) => {
                 " That is the velocity of the mean. Whoever is off the mean moves away from it at first, and back later."
             }
-            () if is(-right) || is(rate * off - straight) => " From x₀ to x₁: the mean moves with x₁ − x₀.",
+            () if is((x_1 - x) / (1.0 - t)) => {
+                " That is the drift of the random equation, whose noise spreads the points. \
+                 The velocity of a flow without noise also has to spread them: add (x − x̄) / (2 t (1 − t))."
+            }
+            () if is((x - x_0) / t) => {
+                " That is the drift of the random equation back to x₀. A flow goes with the mean of both drifts."
+            }
+            () if is(gamma_rate * off + straight) => {
+                " x − x̄ is γ z, and the velocity has γ̇ z: divide by γ = √(t (1 − t))."
+            }
+            () if is(gamma_rate + straight) || is(rate + straight) => {
+                " γ̇ moves the part that is off the mean: multiply γ̇ by z = (x − x̄) / γ."
+            }
+            () if is((1.0 - 2.0 * t) * off + straight) => {
+                " 1 − 2 t is the derivative of γ², not γ̇ / γ: divide by 2 γ² = 2 t (1 − t)."
+            }
+            () if is(off / gamma + straight) || is(gamma * off + straight) || is(off + straight) => {
+                " How fast the bridge widens is γ̇ / γ: take the derivative of γ = √(t (1 − t))."
+            }
+            () if is(rate * off) => " The mean moves too: add x₁ − x₀.",
+            () if is(-rate * off - straight) || is(rate * off - straight) => {
+                " From x₀ to x₁: the mean moves with x₁ − x₀."
+            }
             () if is(2.0 * rate * off + straight) => {
                 " The deviation is the root of t (1 − t), so a half is missing in its logarithm's derivative."
             }
@@ -53,12 +97,8 @@ pub fn bridge_velocity(answer: impl Fn(OnBridge) -> f64) -> Verdict {
             () if is(rate * x + straight) => " What grows is the distance from the mean, not x.",
             () if is(rate * swapped + straight) => " The ends are exchanged: x₀ belongs to t = 0.",
             () => "",
-        };
-        return Verdict::not_yet(format!(
-            "t = {t}, x = {x}, from {x_0} to {x_1}: expected {right:.4}, found {found:.4}.{hint}"
-        ));
+        }
     }
-    Verdict::right("before, at and after the middle.")
 }
 
 /// Exercise 8.6: the normalized path energy |E − W₂²| / W₂², with E = ∫ |v|² dt from 0 to 1 by the trapezoidal rule.
