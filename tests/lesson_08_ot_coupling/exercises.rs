@@ -220,6 +220,29 @@ fn the_sinkhorn_check_rejects_the_plain_domain_and_forgotten_factors() {
 }
 
 #[test]
+fn the_sinkhorn_check_names_what_became_of_the_largest_exponent() {
+    let parts = |row: OneRow| {
+        let exponents = row.costs.iter().zip(row.potentials).map(|(c, g)| (g - c) / row.epsilon);
+        let largest = exponents.fold(f64::NEG_INFINITY, f64::max);
+        (largest, log_sum(row, row.masses, 1.0) - largest)
+    };
+    accepted(&sinkhorn_step(|row| -row.epsilon * parts(row).0 - row.epsilon * parts(row).1));
+    rejected(&sinkhorn_step(|row| -row.epsilon * parts(row).1), "add it to the logarithm again");
+    rejected(&sinkhorn_step(|row| row.epsilon * (parts(row).0 - parts(row).1)), "do not subtract it");
+    rejected(&sinkhorn_step(|row| -row.epsilon * parts(row).1 - parts(row).0), "multiply both by ε");
+    rejected(&sinkhorn_step(|row| -parts(row).1), "ε is missing");
+    let undivided = |row: OneRow| -row.epsilon * log_sum(OneRow { epsilon: 1.0, ..row }, row.masses, 1.0);
+    rejected(&sinkhorn_step(undivided), "divided by ε");
+    let from_zero = |row: OneRow| {
+        let exponents = row.costs.iter().zip(row.potentials).map(|(c, g)| (g - c) / row.epsilon);
+        let largest = exponents.clone().fold(0.0, f64::max);
+        let sum: f64 = exponents.zip(row.masses).map(|(e, b)| b * (e - largest).exp()).sum();
+        -row.epsilon * (largest + sum.ln())
+    };
+    rejected(&sinkhorn_step(from_zero), "far below 0");
+}
+
+#[test]
 fn the_bridge_check_rejects_other_rates_other_means_and_exchanged_ends() {
     let with = |rate: fn(f64) -> f64, off: fn(OnBridge) -> f64, way: f64| {
         bridge_velocity(move |at| rate(at.t) * off(at) + way * (at.x_1 - at.x_0))

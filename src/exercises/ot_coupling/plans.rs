@@ -47,39 +47,67 @@ pub fn sinkhorn_step(answer: impl Fn(OneRow) -> f64) -> Verdict {
         OneRow { costs: &[0.0, 1.0], potentials: &[900.0, 900.5], masses: &[0.5, 0.5], epsilon: 0.5 },
     ];
     for row in cases {
-        let OneRow { costs, potentials, masses, epsilon } = row;
-        let right = -epsilon * row.log_sum(1.0, true);
-        let found = answer(row);
-        if !differs(found, right) {
-            continue;
+        let (found, right) = (answer(row), -row.epsilon * row.log_sum(1.0, true));
+        if differs(found, right) {
+            let OneRow { costs, potentials, masses, epsilon } = row;
+            return Verdict::not_yet(format!(
+                "c = {costs:?}, g = {potentials:?}, b = {masses:?}, ε = {epsilon}: expected {right:.4}, found {found:.4}.{}",
+                row.hint(found)
+            ));
         }
-        let is = |wrong: f64| !differs(found, wrong);
-        let hint = match () {
-            () if !found.is_finite() && costs[0].max(potentials[0]) > 700.0 => {
-                " exp leaves the range of numbers here: take the largest exponent out of the sum first."
-            }
-            () if is(-epsilon * row.log_sum(1.0, false)) => " The masses of the columns are missing.",
-            () if is(-epsilon * row.log_sum(-1.0, true)) => " Potentials are added, costs subtracted.",
-            () if is(-row.log_sum(1.0, true)) => " Potentials are in the unit of costs: multiply by ε.",
-            () if is(-right) => " The sign is wrong: a larger f makes the row's mass larger.",
-            () if is((-row.log_sum(1.0, true)).exp()) => {
-                " That is the factor exp(f / ε) of the plain iteration."
-            }
-            () => "",
-        };
-        return Verdict::not_yet(format!(
-            "c = {costs:?}, g = {potentials:?}, b = {masses:?}, ε = {epsilon}: expected {right:.4}, found {found:.4}.{hint}"
-        ));
     }
     Verdict::right("also where exp alone is 0 or infinite.")
 }
 
 impl OneRow<'_> {
+    /// What is wrong with a potential.
+    fn hint(&self, found: f64) -> &'static str {
+        let epsilon = self.epsilon;
+        let is = |wrong: f64| !differs(found, wrong);
+        let largest = self.exponents(1.0).fold(f64::NEG_INFINITY, f64::max);
+        let shifted = self.log_sum(1.0, true) - largest;
+        match () {
+            () if !found.is_finite() && self.costs[0].max(self.potentials[0]) > 700.0 => {
+                " exp leaves the range of numbers here: take the largest exponent out of the sum first. \
+                 It may be far below 0."
+            }
+            () if is(-epsilon * shifted) => {
+                " The largest exponent is out of the sum, but not in the answer: add it to the logarithm again."
+            }
+            () if is(-epsilon * (shifted - largest)) => {
+                " Without its largest exponent m the sum is divided by exp m: add m to the logarithm, do not subtract it."
+            }
+            () if is(-epsilon * shifted - largest) => {
+                " The largest exponent is in units of ε, as the logarithm is: multiply both by ε."
+            }
+            () if is(-shifted) => {
+                " The largest exponent is out of the sum, but not in the answer, and ε is missing before the logarithm."
+            }
+            () if is(-epsilon * self.log_sum(1.0, false)) => " The masses of the columns are missing.",
+            () if is(-epsilon * self.log_sum(-1.0, true)) => " Potentials are added, costs subtracted.",
+            () if is(-self.log_sum(1.0, true)) => " Potentials are in the unit of costs: multiply by ε.",
+            () if is(epsilon * self.log_sum(1.0, true)) => {
+                " The sign is wrong: a larger f makes the row's mass larger."
+            }
+            () if is((-self.log_sum(1.0, true)).exp()) => {
+                " That is the factor exp(f / ε) of the plain iteration."
+            }
+            () if is(-epsilon * OneRow { epsilon: 1.0, ..*self }.log_sum(1.0, true)) => {
+                " In the exponent, g − c is divided by ε."
+            }
+            () => "",
+        }
+    }
+
+    /// (s gⱼ − cⱼ) / ε.
+    fn exponents(&self, sign: f64) -> impl Iterator<Item = f64> {
+        self.costs.iter().zip(self.potentials).map(move |(c, g)| (sign * g - c) / self.epsilon)
+    }
+
     /// log ∑ⱼ bⱼ exp((s gⱼ − cⱼ) / ε), with the masses or without.
     fn log_sum(&self, sign: f64, weighted: bool) -> f64 {
-        let exponents = self.costs.iter().zip(self.potentials).map(|(c, g)| (sign * g - c) / self.epsilon);
-        let largest = exponents.clone().fold(f64::NEG_INFINITY, f64::max);
-        let terms = exponents.zip(self.masses).map(|(exponent, mass)| {
+        let largest = self.exponents(sign).fold(f64::NEG_INFINITY, f64::max);
+        let terms = self.exponents(sign).zip(self.masses).map(|(exponent, mass)| {
             let mass = if weighted { *mass } else { 1.0 };
             mass * (exponent - largest).exp()
         });
