@@ -1,6 +1,7 @@
 //! The checks of lesson 08's exercises: each accepts a right answer and says what is wrong with typical others.
 
 use super::common::verdicts::{accepted, rejected};
+use pushforward::exercises::Verdict;
 use pushforward::exercises::ot_coupling::{
     OnBridge, OneRow, bridge_velocity, normalized_path_energy, pairing_cost, partners, proof, sinkhorn_step,
 };
@@ -16,7 +17,7 @@ fn the_cost_check_rejects_sums_distances_and_other_partners() {
     let square: fn(f64, f64) -> f64 = |a, b| a * a + b * b;
     accepted(&pairing_cost(|x, y, columns| mean(x, y, columns, square)));
     rejected(&pairing_cost(|x, y, columns| mean(x, y, columns, square) * x.len() as f64), "divide by");
-    rejected(&pairing_cost(|x, y, columns| mean(x, y, columns, f64::hypot)), "mean distance");
+    rejected(&pairing_cost(|x, y, columns| mean(x, y, columns, f64::hypot)), "square it first");
     rejected(&pairing_cost(|x, y, columns| 0.5 * mean(x, y, columns, square)), "counts once");
     let backwards = |x: &[[f64; 2]], y: &[[f64; 2]], columns: &[usize]| mean(y, x, columns, square);
     rejected(&pairing_cost(backwards), "backwards");
@@ -24,6 +25,22 @@ fn the_cost_check_rejects_sums_distances_and_other_partners() {
     rejected(&pairing_cost(in_order), "in the list");
     rejected(&pairing_cost(|_, _, _| 2.0), "found 2");
     rejected(&pairing_cost(|_, _, _| f64::NAN), "NaN");
+}
+
+#[test]
+fn the_cost_check_tells_roots_from_distances_and_names_several_mistakes_at_once() {
+    let square: fn(f64, f64) -> f64 = |a, b| a * a + b * b;
+    rejected(&pairing_cost(|x, y, columns| mean(x, y, columns, square).sqrt()), "root of the mean");
+    rejected(
+        &pairing_cost(|x, y, columns| (mean(x, y, columns, square) * x.len() as f64).sqrt()),
+        "root of the sum",
+    );
+    rejected(&pairing_cost(|x, y, columns| mean(x, y, columns, |a, b| (a + b).powi(2))), "only then add");
+    rejected(&pairing_cost(|x, y, columns| mean(x, y, columns, |a, b| a.abs() + b.abs())), "absolute");
+    let stub = pairing_cost(|x, y, _| mean(x, y, &[0, 1, 2, 3], f64::hypot) * x.len() as f64);
+    rejected(&stub, "in the list");
+    rejected(&stub, "square it first");
+    rejected(&stub, "divide by");
 }
 
 fn bounded(costs: &[Vec<f64>], u: &[f64], v: &[f64]) -> bool {
@@ -43,7 +60,7 @@ fn the_proof_check_rejects_half_of_the_conditions_and_answers_that_do_not_look()
     };
     accepted(&proof(|costs, columns, u, v| bounded(costs, u, v) && by_sums(costs, columns, u, v)));
     rejected(&proof(tight), "above the cost 1");
-    rejected(&proof(|costs, _, u, v| bounded(costs, u, v)), "nothing reaches");
+    rejected(&proof(|costs, _, u, v| bounded(costs, u, v)), "does not reach");
     rejected(&proof(by_sums), "above the cost 1");
     let positive = |costs: &[Vec<f64>], columns: &[usize], u: &[f64], v: &[f64]| {
         bounded(costs, u, v) && tight(costs, columns, u, v) && v.iter().all(|v| *v >= 0.0)
@@ -51,6 +68,131 @@ fn the_proof_check_rejects_half_of_the_conditions_and_answers_that_do_not_look()
     rejected(&proof(positive), "may be negative");
     rejected(&proof(|_, _, _, _| true), "expected false");
     rejected(&proof(|_, _, _, _| false), "expected true");
+}
+
+/// What an answer to the exercise of proofs sees.
+#[derive(Clone, Copy)]
+struct Shown<'a> {
+    costs: &'a [Vec<f64>],
+    columns: &'a [usize],
+    u: &'a [f64],
+    v: &'a [f64],
+}
+
+impl Shown<'_> {
+    fn bound(&self, i: usize, k: usize) -> bool {
+        self.u[i] + self.v[k] <= self.costs[i][k]
+    }
+
+    fn tight(&self, i: usize) -> bool {
+        self.u[i] + self.v[self.columns[i]] == self.costs[i][self.columns[i]]
+    }
+
+    /// Whether the sums of these rows and columns are bounded, and those of these pairs tight.
+    fn holds(&self, bounded: impl Fn(usize, usize) -> bool, tight: impl Fn(usize) -> bool) -> bool {
+        let row = |i| (0..3).all(|k| !bounded(i, k) || self.bound(i, k)) && (!tight(i) || self.tight(i));
+        (0..3).all(row)
+    }
+
+    /// The cost of the pairs (i, `columns[i]`).
+    fn cost(&self, columns: &[usize]) -> f64 {
+        columns.iter().enumerate().map(|(i, j)| self.costs[i][*j]).sum()
+    }
+
+    /// Whether no exchange of two partners is cheaper.
+    fn no_exchange(&self) -> bool {
+        [[0, 1], [0, 2], [1, 2]].into_iter().all(|[i, k]| {
+            let mut columns = self.columns.to_vec();
+            columns.swap(i, k);
+            self.cost(self.columns) <= self.cost(&columns)
+        })
+    }
+
+    fn cheapest(&self) -> bool {
+        let all = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+        all.iter().all(|columns| self.cost(self.columns) <= self.cost(columns))
+    }
+}
+
+fn shown(answer: impl Fn(Shown) -> bool) -> Verdict {
+    proof(|costs, columns, u, v| answer(Shown { costs, columns, u, v }))
+}
+
+#[test]
+fn the_proof_check_accepts_other_forms_of_the_proof() {
+    accepted(&shown(|s| s.holds(|_, _| true, |_| true)));
+    let near =
+        |s: Shown| (0..3).all(|i| (s.u[i] + s.v[s.columns[i]] - s.costs[i][s.columns[i]]).abs() < 1e-9);
+    accepted(&shown(|s| near(s) && (0..9).all(|n| s.u[n / 3] + s.v[n % 3] < s.costs[n / 3][n % 3] + 1e-9)));
+    let total = |s: Shown| s.u.iter().chain(s.v).sum::<f64>();
+    accepted(&shown(|s| s.holds(|_, _| true, |_| false) && total(s) >= s.cost(s.columns)));
+}
+
+#[test]
+fn the_proof_check_names_the_rows_and_columns_that_a_loop_leaves_out() {
+    rejected(&shown(|s| s.holds(|i, _| i == 0, |i| i == 0)), "row 0 only. Does a `return`");
+    rejected(&shown(|s| s.bound(0, 0)), "end the inner loop");
+    rejected(&shown(|s| s.bound(0, 0) && s.holds(|_, _| false, |_| true)), "end the inner loop");
+    rejected(&shown(|s| s.holds(|i, _| i == 2, |i| i == 2)), "forget the one before");
+    rejected(&shown(|s| s.holds(|i, _| i == 0, |_| true)), "costs in row 0 only");
+    rejected(&shown(|s| s.holds(|i, _| i == 2, |_| true)), "in the last row only");
+    rejected(&shown(|s| s.holds(|_, _| true, |i| i == 0)), "only the pair of row 0");
+    rejected(&shown(|s| s.holds(|_, _| true, |i| i == 2)), "only the pair of the last row");
+    rejected(&shown(|s| s.holds(|i, k| k >= i, |_| true)), "leave out the columns below the diagonal");
+    rejected(&shown(|s| s.holds(|i, k| k <= i, |_| true)), "leave out the columns above the diagonal");
+    rejected(&shown(|s| s.holds(|i, k| k > i, |_| true)), "above the diagonal only");
+    rejected(&shown(|s| s.holds(|i, k| k < i, |_| true)), "below the diagonal only");
+    rejected(&shown(|s| s.holds(|i, _| i > 0, |i| i > 0)), "leave out the first row");
+    rejected(&shown(|s| s.holds(|i, _| i < 2, |i| i < 2)), "leave out the last row");
+    rejected(&shown(|s| s.holds(|i, _| i < 2, |_| true)), "all rows but the last");
+    rejected(&shown(|s| s.holds(|_, k| k > 0, |_| true)), "leave out the first column");
+    rejected(&shown(|s| s.holds(|_, k| k < 2, |_| true)), "leave out the last column");
+}
+
+#[test]
+fn the_proof_check_rejects_whoever_leaves_out_a_single_entry() {
+    for (i, k) in (0..9).map(|n| (n / 3, n % 3)) {
+        let verdict =
+            shown(|s| s.holds(|row, column| (row, column) != (i, k), |row| row != i || s.columns[i] != k));
+        rejected(&verdict, &format!("row {i} and column {k}"));
+    }
+}
+
+#[test]
+fn the_proof_check_rejects_searches_for_a_cheaper_pairing() {
+    rejected(&shown(|s| s.no_exchange() && s.holds(|_, _| false, |_| true)), "no exchange of two");
+    rejected(&shown(|s| s.no_exchange()), "no exchange of two");
+    rejected(&shown(|s| s.cheapest() && s.holds(|_, _| false, |_| true)), "these prices do not prove it");
+    rejected(&shown(|s| s.cheapest()), "these prices do not prove it");
+    rejected(&shown(|s| s.cheapest() && s.holds(|_, _| true, |_| false)), "does not reach");
+}
+
+#[test]
+fn the_proof_check_rejects_strict_bounds_wide_tolerances_and_exchanged_indices() {
+    let strict = |s: Shown| {
+        let below = |i: usize, k: usize| s.u[i] + s.v[k] < s.costs[i][k];
+        (0..9).all(|n| s.columns[n / 3] == n % 3 || below(n / 3, n % 3))
+    };
+    rejected(&shown(|s| strict(s) && s.holds(|_, _| false, |_| true)), "equal is not above");
+    let within =
+        |s: Shown, slack: f64| (0..9).all(|n| s.u[n / 3] + s.v[n % 3] <= s.costs[n / 3][n % 3] + slack);
+    rejected(&shown(|s| within(s, -1e-9) && s.holds(|_, _| false, |_| true)), "each pair's sum is its cost");
+    rejected(&shown(|s| within(s, 1.0) && s.holds(|_, _| false, |_| true)), "more than rounding");
+    let one_sided = |s: Shown| (0..3).all(|i| s.u[i] + s.v[s.columns[i]] - s.costs[i][s.columns[i]] < 1e-9);
+    rejected(&shown(|s| within(s, 1e-9) && one_sided(s)), "does not reach");
+    let some_tight = |s: Shown| (0..3).any(|i| s.tight(i));
+    rejected(&shown(|s| within(s, 0.0) && some_tight(s)), "does not reach");
+    let any_column = |s: Shown| (0..3).all(|i| (0..3).any(|k| s.u[i] + s.v[k] == s.costs[i][k]));
+    rejected(&shown(|s| within(s, 0.0) && any_column(s)), "another pairing");
+    let backwards = |s: Shown| (0..3).all(|i| s.u[s.columns[i]] + s.v[i] == s.costs[s.columns[i]][i]);
+    rejected(&shown(|s| within(s, 0.0) && backwards(s)), "another pairing");
+    let diagonal = |s: Shown| (0..3).all(|i| s.u[i] + s.v[i] == s.costs[i][i]);
+    rejected(&shown(|s| within(s, 0.0) && diagonal(s)), "each pair's sum is its cost");
+    rejected(&shown(|s| Shown { u: s.v, v: s.u, ..s }.holds(|_, _| true, |_| true)), "expected true");
+    let u_positive = |s: Shown| s.u.iter().all(|u| *u >= 0.0);
+    rejected(&shown(|s| s.holds(|_, _| true, |_| true) && u_positive(s)), "may be negative");
+    rejected(&shown(|s| (0..3).any(|i| s.tight(i) && (0..3).all(|k| s.bound(i, k)))), "above the cost 1");
+    rejected(&shown(|s| (0..3).all(|i| s.tight(i) && (0..3).any(|k| s.bound(i, k)))), "above the cost 1");
 }
 
 /// log ∑ b exp((s g − c) / ε), in the log domain.
@@ -78,6 +220,29 @@ fn the_sinkhorn_check_rejects_the_plain_domain_and_forgotten_factors() {
 }
 
 #[test]
+fn the_sinkhorn_check_names_what_became_of_the_largest_exponent() {
+    let parts = |row: OneRow| {
+        let exponents = row.costs.iter().zip(row.potentials).map(|(c, g)| (g - c) / row.epsilon);
+        let largest = exponents.fold(f64::NEG_INFINITY, f64::max);
+        (largest, log_sum(row, row.masses, 1.0) - largest)
+    };
+    accepted(&sinkhorn_step(|row| -row.epsilon * parts(row).0 - row.epsilon * parts(row).1));
+    rejected(&sinkhorn_step(|row| -row.epsilon * parts(row).1), "add it to the logarithm again");
+    rejected(&sinkhorn_step(|row| row.epsilon * (parts(row).0 - parts(row).1)), "do not subtract it");
+    rejected(&sinkhorn_step(|row| -row.epsilon * parts(row).1 - parts(row).0), "multiply both by ε");
+    rejected(&sinkhorn_step(|row| -parts(row).1), "ε is missing");
+    let undivided = |row: OneRow| -row.epsilon * log_sum(OneRow { epsilon: 1.0, ..row }, row.masses, 1.0);
+    rejected(&sinkhorn_step(undivided), "divided by ε");
+    let from_zero = |row: OneRow| {
+        let exponents = row.costs.iter().zip(row.potentials).map(|(c, g)| (g - c) / row.epsilon);
+        let largest = exponents.clone().fold(0.0, f64::max);
+        let sum: f64 = exponents.zip(row.masses).map(|(e, b)| b * (e - largest).exp()).sum();
+        -row.epsilon * (largest + sum.ln())
+    };
+    rejected(&sinkhorn_step(from_zero), "far below 0");
+}
+
+#[test]
 fn the_bridge_check_rejects_other_rates_other_means_and_exchanged_ends() {
     let with = |rate: fn(f64) -> f64, off: fn(OnBridge) -> f64, way: f64| {
         bridge_velocity(move |at| rate(at.t) * off(at) + way * (at.x_1 - at.x_0))
@@ -93,6 +258,26 @@ fn the_bridge_check_rejects_other_rates_other_means_and_exchanged_ends() {
     rejected(&with(rate, |at| at.x - at.t * at.x_0 - (1.0 - at.t) * at.x_1, 1.0), "ends are exchanged");
     rejected(&bridge_velocity(|_| 2.0), "found 2");
     rejected(&bridge_velocity(|_| f64::NAN), "NaN");
+}
+
+#[test]
+fn the_bridge_check_tells_drifts_and_forgotten_parts_of_the_rate_apart() {
+    let forward = |at: OnBridge| (at.x_1 - at.x) / (1.0 - at.t);
+    let backward = |at: OnBridge| (at.x - at.x_0) / at.t;
+    accepted(&bridge_velocity(|at| 0.5 * (forward(at) + backward(at))));
+    rejected(&bridge_velocity(forward), "drift of the random equation, whose noise");
+    rejected(&bridge_velocity(backward), "random equation back");
+    let gamma = |t: f64| (t * (1.0 - t)).sqrt();
+    let gamma_rate = move |t: f64| (1.0 - 2.0 * t) / (2.0 * gamma(t));
+    let straight = |at: OnBridge| at.x_1 - at.x_0;
+    let off = |at: OnBridge| at.x - (1.0 - at.t) * at.x_0 - at.t * at.x_1;
+    accepted(&bridge_velocity(|at| gamma_rate(at.t) / gamma(at.t) * off(at) + straight(at)));
+    rejected(&bridge_velocity(|at| gamma_rate(at.t) * off(at) + straight(at)), "divide by γ");
+    rejected(&bridge_velocity(|at| gamma_rate(at.t) + straight(at)), "multiply γ̇ by z");
+    rejected(&bridge_velocity(|at| gamma_rate(at.t) / gamma(at.t) + straight(at)), "multiply γ̇ by z");
+    rejected(&bridge_velocity(|at| (1.0 - 2.0 * at.t) * off(at) + straight(at)), "derivative of γ²");
+    rejected(&bridge_velocity(|at| off(at) / gamma(at.t) + straight(at)), "take the derivative");
+    rejected(&bridge_velocity(|at| gamma_rate(at.t) / gamma(at.t) * off(at)), "mean moves too");
 }
 
 /// The first column whose running sum is `above`, or the last.
