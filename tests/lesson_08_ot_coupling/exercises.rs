@@ -298,10 +298,44 @@ fn the_partners_check_rejects_forgotten_masses_lost_rows_and_columns_without_mas
     accepted(&partners(|plan, u| drawn(plan, u, |sum, u, mass| sum > u * mass)));
     rejected(&partners(|plan, u| drawn(plan, u, |sum, u, _| sum > u)), "not to 1");
     rejected(&partners(|plan, u| drawn(plan, u, |sum, u, mass| sum >= u * mass)), "above, not equal");
-    rejected(&partners(|_, _| vec![0, 2, 1]), "as often as its share");
-    rejected(&partners(|_, _| vec![2, 2, 1]), "as often as its share");
+    let heaviest = |row: &Vec<f64>| (0..row.len()).max_by(|j, k| row[*j].total_cmp(&row[*k])).unwrap();
+    rejected(&partners(|plan, _| plan.iter().map(heaviest).collect()), "as often as its share");
     rejected(&partners(|_, _| Vec::new()), "no row is left out");
     rejected(&partners(|_, _| vec![7, usize::MAX, 0]), "found [7");
+}
+
+/// The partners of the rows, each read from its last column.
+fn from_the_right(plan: &[Vec<f64>], u: &[f64]) -> Vec<usize> {
+    let turned: Vec<Vec<f64>> = plan.iter().map(|row| row.iter().rev().copied().collect()).collect();
+    drawn(&turned, u, |sum, u, mass| sum > u * mass).into_iter().map(|j| 2 - j).collect()
+}
+
+#[test]
+fn the_partners_check_tells_the_heaviest_entry_from_other_sums_and_other_orders() {
+    let right = |plan: &[Vec<f64>], u: &[f64]| drawn(plan, u, |sum, u, mass| sum > u * mass);
+    accepted(&partners(|plan, u| drawn(plan, u, |sum, u, mass| sum / mass > u)));
+    rejected(&partners(|plan, u| drawn(plan, u, |sum, u, _| sum > u / 3.0)), "mean mass");
+    rejected(&partners(from_the_right), "from its last column");
+    let turned_u = |plan: &[Vec<f64>], u: &[f64]| drawn(plan, u, |sum, u, mass| sum > (1.0 - u) * mass);
+    rejected(&partners(turned_u), "1 − u");
+    let single = |(row, u): (&Vec<f64>, &f64)| {
+        row.iter().position(|entry| *entry > u * row.iter().sum::<f64>()).unwrap_or(0)
+    };
+    rejected(&partners(|plan, u| plan.iter().zip(u).map(single).collect()), "single entries");
+    rejected(&partners(|plan, u| right(plan, u).iter().map(|j| j + 1).collect()), "column after");
+    let before = |plan: &[Vec<f64>], u: &[f64]| right(plan, u).iter().map(|j| j.saturating_sub(1)).collect();
+    rejected(&partners(before), "column before");
+    let stub = |plan: &[Vec<f64>], u: &[f64]| {
+        let found = plan.iter().zip(u).filter_map(|(row, u)| {
+            let mut sum = 0.0;
+            row.iter().position(|entry| {
+                sum += entry;
+                sum > *u
+            })
+        });
+        found.collect()
+    };
+    rejected(&partners(stub), "not to 1");
 }
 
 fn trapezoid(speeds: &[f64]) -> f64 {
