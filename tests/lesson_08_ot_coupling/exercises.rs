@@ -362,3 +362,21 @@ fn the_path_energy_check_rejects_other_rules_and_other_units() {
     rejected(&normalized_path_energy(|_, _| 0.3), "found 0.3");
     rejected(&normalized_path_energy(|_, _| f64::NAN), "NaN");
 }
+
+#[test]
+fn the_path_energy_check_tells_forgotten_steps_from_ratios() {
+    let npe = |energy: fn(&[f64]) -> f64| {
+        normalized_path_energy(move |speeds, w| (energy(speeds) - w * w).abs() / (w * w))
+    };
+    accepted(&normalized_path_energy(|speeds, w| (trapezoid(speeds) / w.powi(2) - 1.0).abs()));
+    rejected(&npe(|speeds| trapezoid(speeds) * (speeds.len() - 1) as f64), "without their distance");
+    rejected(&npe(|speeds| speeds.iter().sum()), "without their distance");
+    rejected(&npe(|s| trapezoid(s) * (s.len() - 1) as f64 / s.len() as f64), "one step fewer");
+    rejected(&npe(|speeds| 2.0 * trapezoid(speeds)), "half of their sum");
+    rejected(&normalized_path_energy(|speeds, w| trapezoid(speeds) / (w * w)), "E / W₂²: take");
+    rejected(&normalized_path_energy(|speeds, w| 1.0 - trapezoid(speeds) / (w * w)), "W₂² − E");
+    let by_energy = |speeds: &[f64], w: f64| (trapezoid(speeds) - w * w).abs() / trapezoid(speeds);
+    rejected(&normalized_path_energy(by_energy), "not by E");
+    let roots = |speeds: &[f64], w: f64| (trapezoid(speeds).sqrt() - w).abs() / w;
+    rejected(&normalized_path_energy(roots), "no roots");
+}
