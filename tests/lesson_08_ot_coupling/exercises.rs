@@ -298,10 +298,44 @@ fn the_partners_check_rejects_forgotten_masses_lost_rows_and_columns_without_mas
     accepted(&partners(|plan, u| drawn(plan, u, |sum, u, mass| sum > u * mass)));
     rejected(&partners(|plan, u| drawn(plan, u, |sum, u, _| sum > u)), "not to 1");
     rejected(&partners(|plan, u| drawn(plan, u, |sum, u, mass| sum >= u * mass)), "above, not equal");
-    rejected(&partners(|_, _| vec![0, 2, 1]), "as often as its share");
-    rejected(&partners(|_, _| vec![2, 2, 1]), "as often as its share");
+    let heaviest = |row: &Vec<f64>| (0..row.len()).max_by(|j, k| row[*j].total_cmp(&row[*k])).unwrap();
+    rejected(&partners(|plan, _| plan.iter().map(heaviest).collect()), "as often as its share");
     rejected(&partners(|_, _| Vec::new()), "no row is left out");
     rejected(&partners(|_, _| vec![7, usize::MAX, 0]), "found [7");
+}
+
+/// The partners of the rows, each read from its last column.
+fn from_the_right(plan: &[Vec<f64>], u: &[f64]) -> Vec<usize> {
+    let turned: Vec<Vec<f64>> = plan.iter().map(|row| row.iter().rev().copied().collect()).collect();
+    drawn(&turned, u, |sum, u, mass| sum > u * mass).into_iter().map(|j| 2 - j).collect()
+}
+
+#[test]
+fn the_partners_check_tells_the_heaviest_entry_from_other_sums_and_other_orders() {
+    let right = |plan: &[Vec<f64>], u: &[f64]| drawn(plan, u, |sum, u, mass| sum > u * mass);
+    accepted(&partners(|plan, u| drawn(plan, u, |sum, u, mass| sum / mass > u)));
+    rejected(&partners(|plan, u| drawn(plan, u, |sum, u, _| sum > u / 3.0)), "mean mass");
+    rejected(&partners(from_the_right), "from its last column");
+    let turned_u = |plan: &[Vec<f64>], u: &[f64]| drawn(plan, u, |sum, u, mass| sum > (1.0 - u) * mass);
+    rejected(&partners(turned_u), "1 − u");
+    let single = |(row, u): (&Vec<f64>, &f64)| {
+        row.iter().position(|entry| *entry > u * row.iter().sum::<f64>()).unwrap_or(0)
+    };
+    rejected(&partners(|plan, u| plan.iter().zip(u).map(single).collect()), "single entries");
+    rejected(&partners(|plan, u| right(plan, u).iter().map(|j| j + 1).collect()), "column after");
+    let before = |plan: &[Vec<f64>], u: &[f64]| right(plan, u).iter().map(|j| j.saturating_sub(1)).collect();
+    rejected(&partners(before), "column before");
+    let stub = |plan: &[Vec<f64>], u: &[f64]| {
+        let found = plan.iter().zip(u).filter_map(|(row, u)| {
+            let mut sum = 0.0;
+            row.iter().position(|entry| {
+                sum += entry;
+                sum > *u
+            })
+        });
+        found.collect()
+    };
+    rejected(&partners(stub), "not to 1");
 }
 
 fn trapezoid(speeds: &[f64]) -> f64 {
@@ -327,4 +361,22 @@ fn the_path_energy_check_rejects_other_rules_and_other_units() {
     rejected(&normalized_path_energy(|speeds, w| (trapezoid(speeds) - w * w) / (w * w)), "absolute value");
     rejected(&normalized_path_energy(|_, _| 0.3), "found 0.3");
     rejected(&normalized_path_energy(|_, _| f64::NAN), "NaN");
+}
+
+#[test]
+fn the_path_energy_check_tells_forgotten_steps_from_ratios() {
+    let npe = |energy: fn(&[f64]) -> f64| {
+        normalized_path_energy(move |speeds, w| (energy(speeds) - w * w).abs() / (w * w))
+    };
+    accepted(&normalized_path_energy(|speeds, w| (trapezoid(speeds) / w.powi(2) - 1.0).abs()));
+    rejected(&npe(|speeds| trapezoid(speeds) * (speeds.len() - 1) as f64), "without their distance");
+    rejected(&npe(|speeds| speeds.iter().sum()), "without their distance");
+    rejected(&npe(|s| trapezoid(s) * (s.len() - 1) as f64 / s.len() as f64), "one step fewer");
+    rejected(&npe(|speeds| 2.0 * trapezoid(speeds)), "half of their sum");
+    rejected(&normalized_path_energy(|speeds, w| trapezoid(speeds) / (w * w)), "E / W₂²: take");
+    rejected(&normalized_path_energy(|speeds, w| 1.0 - trapezoid(speeds) / (w * w)), "W₂² − E");
+    let by_energy = |speeds: &[f64], w: f64| (trapezoid(speeds) - w * w).abs() / trapezoid(speeds);
+    rejected(&normalized_path_energy(by_energy), "not by E");
+    let roots = |speeds: &[f64], w: f64| (trapezoid(speeds).sqrt() - w).abs() / w;
+    rejected(&normalized_path_energy(roots), "no roots");
 }

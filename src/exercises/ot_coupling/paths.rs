@@ -135,6 +135,19 @@ pub fn normalized_path_energy(answer: impl Fn(&[f64], f64) -> f64) -> Verdict {
             () if is(energy) => " That is the energy itself: compare it with W₂².",
             () if is((energy - squared).abs()) => " Divide by W₂², so that the unit does not matter.",
             () if is((energy - w_2).abs() / w_2) => " An energy is a square: compare it with W₂², not W₂.",
+            () if is(energy / squared) => " That is E / W₂²: take W₂² from E first.",
+            () if is((squared - energy) / squared) => " That is W₂² − E: take the absolute value.",
+            () if is((energy - squared).abs() / energy) => " Divide by W₂², the least energy, not by E.",
+            () if is((energy.sqrt() - w_2).abs() / w_2) => {
+                " Squares are compared, E with W₂², and no roots are taken."
+            }
+            () if is(excess(2.0 * energy)) => " A step counts the mean of its ends, half of their sum.",
+            () if is(excess(steps * energy)) || is(excess(sum)) => {
+                " That adds up the times without their distance: a step has the length 1 / (number of steps)."
+            }
+            () if is(excess(steps * energy / (steps + 1.0))) => {
+                " There is one step fewer than times: divide by the number of steps."
+            }
             () if is(excess(sum / (steps + 1.0))) => {
                 " The mean over all times counts the ends too much: in the trapezoidal rule they count half."
             }

@@ -134,42 +134,86 @@ impl OneRow<'_> {
 /// assert!(verdict.is_solved(), "{verdict}");
 /// ```
 pub fn partners(answer: impl Fn(&[Vec<f64>], &[f64]) -> Vec<usize>) -> Verdict {
-    let plan = [vec![0.125, 0.0, 0.125], vec![0.0, 0.0625, 0.1875], vec![0.125, 0.25, 0.125]];
-    for u in [[0.75, 0.125, 0.5], [0.0, 0.0, 0.0], [0.25, 0.5, 0.875]] {
-        let draw = |above: fn(f64, f64) -> bool, masses: bool| -> Vec<usize> {
-            let of_row = |(row, u): (&Vec<f64>, &f64)| {
-                let mass = if masses { row.iter().sum() } else { 1.0 };
-                let mut sum = 0.0;
-                let found = row.iter().position(|entry| {
-                    sum += entry;
-                    above(sum, u * mass)
-                });
-                found.unwrap_or(row.len() - 1)
-            };
-            plan.iter().zip(&u).map(of_row).collect()
-        };
-        let right = draw(|sum, u| sum > u, true);
-        let found = answer(&plan, &u);
-        if found == right {
-            continue;
-        }
-        let heaviest: Vec<usize> = vec![0, 2, 1];
-        let hint = match () {
-            () if found.len() != plan.len() => " One partner for each row, and no row is left out.",
-            () if found == draw(|sum, u| sum > u, false) => {
-                " The rows of a plan sum to their masses, not to 1: compare with u times the mass."
-            }
-            () if found == draw(|sum, u| sum >= u, true) => {
-                " A column without mass is drawn where u = 0: the sum must be above, not equal."
-            }
-            () if found == heaviest || found == [2, 2, 1] => {
-                " The heaviest entry is not the only one: it is drawn as often as its share of the row."
-            }
-            () => "",
-        };
-        return Verdict::not_yet(format!(
-            "plan {plan:?}, u = {u:?}: expected {right:?}, found {found:?}.{hint}"
-        ));
-    }
-    Verdict::right("also for rows of different masses, and at u = 0.")
+    let plan = [vec![0.0625, 0.0, 0.1875], vec![0.0, 0.25, 0.125], vec![0.125, 0.0625, 0.1875]];
+    let cases = [[0.75, 0.125, 0.53125], [0.0, 0.0, 0.0], [0.125, 0.75, 0.25]];
+    let by = |draw: Draw, otherwise: Option<usize>| {
+        let row = |(row, u): (&Vec<f64>, &f64)| draw(row, *u).or(otherwise);
+        cases.map(|u| plan.iter().zip(&u).filter_map(row).collect::<Vec<_>>())
+    };
+    let (right, found) = (by(drawn, None), cases.map(|u| answer(&plan, &u)));
+    let Some(case) = (0..cases.len()).find(|case| found[*case] != right[*case]) else {
+        return Verdict::right("also for rows of different masses, and at u = 0.");
+    };
+    // Many mistakes agree in one case, and no two in all.
+    let is = |draw: Draw| [None, Some(0), Some(2)].into_iter().any(|otherwise| found == by(draw, otherwise));
+    let hint = match MISTAKES.iter().find(|(draw, _)| is(*draw)) {
+        Some((_, words)) => words,
+        None if found[case].len() != plan.len() => " One partner for each row, and no row is left out.",
+        None => "",
+    };
+    Verdict::not_yet(format!(
+        "plan {plan:?}, u = {:?}: expected {:?}, found {:?}.{hint}",
+        cases[case], right[case], found[case]
+    ))
+}
+
+/// A column of a row, by a number from \[0, 1); none where no sum is above.
+type Draw = fn(&[f64], f64) -> Option<usize>;
+
+const MISTAKES: [(Draw, &str); 9] = [
+    (
+        |row, u| first_above(row, u),
+        " The rows of a plan sum to their masses, not to 1: compare with u times the mass of the row.",
+    ),
+    (
+        // A third: the three rows of the plan sum to 1.
+        |row, u| first_above(row, u / 3.0),
+        " The mean mass of the rows is not the mass of each: compare with u times the mass of this row.",
+    ),
+    (
+        |row, u| running(row).position(|sum| sum >= u * mass(row)),
+        " A column without mass is drawn where u = 0: the sum must be above, not equal.",
+    ),
+    (
+        |row, u| {
+            Some(row.len() - 1 - first_above(&row.iter().rev().copied().collect::<Vec<_>>(), u * mass(row))?)
+        },
+        " You add the row up from its last column: begin with the first.",
+    ),
+    (
+        |row, u| first_above(row, (1.0 - u) * mass(row)),
+        " That compares with 1 − u: a small u draws one of the first columns.",
+    ),
+    (
+        |row, u| row.iter().position(|entry| *entry > u * mass(row)),
+        " You compare single entries with u times the mass: compare their running sum.",
+    ),
+    (
+        |row, _| (0..row.len()).max_by(|j, k| row[*j].total_cmp(&row[*k])),
+        " The heaviest entry is not the only one: it is drawn as often as its share of the row.",
+    ),
+    (
+        |row, u| Some(drawn(row, u)?.saturating_sub(1)),
+        " That is the column before: the first whose sum is above is itself the partner.",
+    ),
+    (|row, u| Some(drawn(row, u)? + 1), " That is the column after: count from 0."),
+];
+
+fn drawn(row: &[f64], u: f64) -> Option<usize> {
+    first_above(row, u * mass(row))
+}
+
+fn first_above(row: &[f64], least: f64) -> Option<usize> {
+    running(row).position(|sum| sum > least)
+}
+
+fn running(row: &[f64]) -> impl Iterator<Item = f64> {
+    row.iter().scan(0.0, |sum, entry| {
+        *sum += entry;
+        Some(*sum)
+    })
+}
+
+fn mass(row: &[f64]) -> f64 {
+    row.iter().sum()
 }
