@@ -116,6 +116,21 @@ fn no_formula_of_a_chapter_has_a_tilde() {
     }
 }
 
+/// Jupyter would show the loop's value, `()`.
+#[test]
+fn no_cell_of_a_chapter_ends_in_a_loop_without_a_semicolon() {
+    let loops = ["for ", "while ", "loop ", "if ", "match "];
+    for chapter in numbered(stems("book/src", ".md")) {
+        let text = read(format!("book/src/{chapter}.md"));
+        for fence in text.split("```rust\n").skip(1).filter_map(|rest| rest.split("\n```").next()) {
+            let shown = || fence.lines().rev().filter(|line| !line.is_empty() && !line.starts_with('#'));
+            let begins = shown().find(|line| !line.starts_with([' ', '}', ')', ']'])).unwrap_or_default();
+            let is_open = shown().next() == Some("}") && loops.iter().any(|word| begins.starts_with(word));
+            assert!(!is_open, "{chapter}: the cell that ends in `{begins}`: end it with `}};`");
+        }
+    }
+}
+
 #[test]
 fn every_notebook_is_what_its_chapter_says() {
     let output = Command::new(env!("CARGO_BIN_EXE_course")).args(["notebooks", "--check"]).output().unwrap();
