@@ -63,7 +63,8 @@ impl OnBridge {
         let is = |wrong: f64| !differs(found, wrong);
         match () {
             () if is(straight) => {
-                " That is the velocity of the mean. Whoever is off the mean moves away from it at first, and back later."
+                " That is the velocity of the mean. \
+                 Whoever is off the mean moves away from it at first, and back later."
             }
             () if is((x_1 - x) / (1.0 - t)) => {
                 " That is the drift of the random equation, whose noise spreads the points. \

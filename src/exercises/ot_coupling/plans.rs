@@ -75,13 +75,15 @@ impl OneRow<'_> {
                 " The largest exponent is out of the sum, but not in the answer: add it to the logarithm again."
             }
             () if is(-epsilon * (shifted - largest)) => {
-                " Without its largest exponent m the sum is divided by exp m: add m to the logarithm, do not subtract it."
+                " Without its largest exponent m the sum is divided by exp m: \
+                 add m to the logarithm, do not subtract it."
             }
             () if is(-epsilon * shifted - largest) => {
                 " The largest exponent is in units of ε, as the logarithm is: multiply both by ε."
             }
             () if is(-shifted) => {
-                " The largest exponent is out of the sum, but not in the answer, and ε is missing before the logarithm."
+                " The largest exponent is out of the sum, but not in the answer, \
+                 and ε is missing before the logarithm."
             }
             () if is(-epsilon * self.log_sum(1.0, false)) => " The masses of the columns are missing.",
             () if is(-epsilon * self.log_sum(-1.0, true)) => " Potentials are added, costs subtracted.",
