@@ -116,6 +116,15 @@ impl Costs {
         self.values.iter().fold(range, |(least, largest), cost| (least.min(*cost), largest.max(*cost)))
     }
 
+    /// f of each row and cost, which must be finite.
+    pub(super) fn map(&self, f: impl Fn(usize, f64) -> f64) -> Self {
+        let mut values = self.values.clone();
+        for (row, costs) in values.chunks_exact_mut(self.columns).enumerate() {
+            costs.iter_mut().for_each(|cost| *cost = f(row, *cost));
+        }
+        Self { rows: self.rows, columns: self.columns, values }
+    }
+
     /// The costs with rows and columns exchanged.
     pub(super) fn turned(&self) -> Self {
         let column = |column| (0..self.rows).map(move |row| self.values[row * self.columns + column]);

@@ -137,6 +137,9 @@ impl<const D: usize> Coupling<D> for ExactOt {
 
 /// Pairs drawn from the entropic plan of Sinkhorn's algorithm: for each x₀ one x₁, drawn given it. No x₀ is lost; an x₁
 /// is in one pair on average. The batches may differ in size.
+///
+/// [`Sinkhorn::epsilon`] is a multiple of the mean cost, here the mean of |x₁ − x₀|² over all pairs of the two batches:
+/// the same setting blurs points of any scale alike. The ε = 2σ² of [`SchrodingerBridge`] is absolute.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SinkhornOt(pub Sinkhorn);
 
@@ -151,7 +154,12 @@ impl<const D: usize> Coupling<D> for SinkhornOt {
 ///
 /// A Brownian motion of variance σ² goes from x₀ to x₁ with a density in proportion to exp(−|x₁ − x₀|² / 2σ²), which is
 /// the kernel of this plan. With the [bridge](super::TwoSidedPath::Bridge) of the same σ between its pairs it is the
-/// whole Schrödinger bridge. Small σ need many iterations, about |x₁ − x₀|² / σ².
+/// whole Schrödinger bridge.
+///
+/// ε is absolute here, in the unit of |x₁ − x₀|², and not a multiple of the mean cost as that of [`Sinkhorn`] is: where
+/// the points are scaled, σ must be scaled with them. Small σ need many iterations, up to |x₁ − x₀|² / σ² or so. They end
+/// after 10,000, which is enough for σ above a fiftieth of the distances or so; a smaller σ is an
+/// [`Error::OutOfDomain`]. With σ so small, [`ExactOt`] has nearly the same pairs.
 ///
 /// ```
 /// use pushforward::ot_coupling::{Coupling, ExactOt, Independent, SchrodingerBridge};
@@ -180,13 +188,23 @@ impl<const D: usize> Coupling<D> for SchrodingerBridge {
         let epsilon = 2.0 * self.sigma * self.sigma;
         let sinkhorn =
             Sinkhorn { tolerance: TOLERANCE, max_iterations: MAX_ITERATIONS, ..Sinkhorn::default() };
-        entropic_pairs(x_0, &x_1, source, |costs, a, b| sinkhorn.solve_at(epsilon, costs, a, b))
+        entropic_pairs(x_0, &x_1, source, |costs, a, b| sinkhorn.solve_at(epsilon, costs, a, b)).map_err(
+            |error| match error {
+                Error::NotConverged { .. } => Error::OutOfDomain {
+                    what: "sigma of a bridge",
+                    expected: "larger: Sinkhorn's iteration, which needs about the squared distances over sigma², did not end; or use `ExactOt`",
+                    found: self.sigma,
+                },
+                other => other,
+            },
+        )
     }
 }
 
 /// Masses that are wrong by so much, of 1, are far below what a batch can show.
 const TOLERANCE: f64 = 1e-4;
-const MAX_ITERATIONS: usize = 100_000;
+/// Some seconds for a thousand points on each side.
+const MAX_ITERATIONS: usize = 10_000;
 
 /// For each x₀ one x₁, drawn given it from the plan that `solve` finds for the costs and equal masses.
 fn entropic_pairs<const D: usize>(

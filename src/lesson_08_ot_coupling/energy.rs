@@ -5,7 +5,7 @@ use super::Pairs;
 use crate::lesson_05_cnf::{OdeSolver, VectorField};
 use crate::tensor::{PerPoint, Points, check_finite, check_not_negative, check_positive, values};
 use crate::{Error, Result};
-use dfdx::prelude::{Axis, HasShape, SumTo, ZerosTensor};
+use dfdx::prelude::{Axis, HasShape, SumTo, TrySub, ZerosTensor};
 
 /// What the paths of a field from some points are like.
 #[derive(Clone, Debug)]
@@ -23,9 +23,10 @@ pub struct PathMeasures<const D: usize> {
 /// The path energy and the straightness of a field, from x₀ at t = 0 to t = 1.
 ///
 /// ∫ v dt = x₁ − x₀ along a path, so that the straightness is the path energy minus E |x₁ − x₀|², what the same
-/// journeys cost in straight lines. |v|² is one number more that the solver follows, and takes part in the choice of
-/// its steps: for the evaluations that the points alone need, ask
-/// [`Solution::nfe`](crate::lesson_05_cnf::Solution::nfe).
+/// journeys cost in straight lines. That would be a small difference of large numbers: the paths are walked twice, and
+/// the second time |x₁ − x₀ − v|² is added up, with the ends that the first has found. What is added up is one number
+/// more that the solver follows, and takes part in the choice of its steps: for the evaluations that the points alone
+/// need, ask [`Solution::nfe`](crate::lesson_05_cnf::Solution::nfe).
 ///
 /// ```
 /// use pushforward::cnf::{OdeSolver, RK4, VectorField};
@@ -55,18 +56,29 @@ pub fn measure_paths<const D: usize>(
     x_0: Points<D>,
 ) -> Result<PathMeasures<D>> {
     check_finite("x_0", &x_0)?;
+    let (x_1, path_energy) = with_integral(field, solver, &x_0, Ok)?;
+    let moved = x_1.clone().try_sub(x_0.clone())?;
+    let (_, straightness) = with_integral(field, solver, &x_0, |v| Ok(v.try_sub(moved.clone())?))?;
+    Ok(PathMeasures { pairs: Pairs { x_0, x_1 }, path_energy, straightness })
+}
+
+/// x₁, and ∫ E |part(v)|² dt of the velocities v on the way there.
+fn with_integral<const D: usize>(
+    field: &impl VectorField<D>,
+    solver: &OdeSolver,
+    x_0: &Points<D>,
+    part: impl Fn(Points<D>) -> Result<Points<D>>,
+) -> Result<(Points<D>, f64)> {
     let none: PerPoint = x_0.device().try_zeros_like(&(x_0.shape().0,))?;
     let rates = |t: PerPoint, (x, _): (Points<D>, PerPoint), _: &[usize]| {
         let v = field.velocity(t, x)?;
-        let speed = v.clone().try_square()?.try_sum::<(usize,), Axis<1>>()?;
-        Ok((v, speed))
+        let square = part(v.clone())?.try_square()?.try_sum::<(usize,), Axis<1>>()?;
+        Ok((v, square))
     };
-    let (x_1, energies) = solver.solve_state(rates, (x_0.clone(), none), 0.0, 1.0)?.end;
-    let pairs = Pairs { x_0, x_1 };
-    let energies = values(&energies);
-    let path_energy = energies.iter().map(|energy| f64::from(*energy)).sum::<f64>() / energies.len() as f64;
-    let straightness = path_energy - pairs.mean_squared_distance()?;
-    Ok(PathMeasures { pairs, path_energy, straightness })
+    let (x_1, squares) = solver.solve_state(rates, (x_0.clone(), none), 0.0, 1.0)?.end;
+    let squares = values(&squares);
+    let mean = squares.iter().map(|square| f64::from(*square)).sum::<f64>() / squares.len() as f64;
+    Ok((x_1, mean))
 }
 
 /// |E − W₂²| / W₂², by which part of the least energy possible that of the paths between two distributions at the

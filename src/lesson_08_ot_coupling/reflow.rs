@@ -9,9 +9,10 @@ use crate::tensor::Points;
 /// Liu 2022, arXiv:2209.03003).
 ///
 /// Where the field is the exact one of its pairs, the new pairs have the same distributions, and straight lines between
-/// them cost no more than between the old ones, for every convex cost. Paths of a field do not cross, so the new lines
-/// cross less: the next field is straighter ([`PathMeasures::straightness`](super::PathMeasures)). What a trained field
-/// has wrong at t = 1, the next one learns.
+/// them cost no more than between the old ones, for every convex cost; in practice the next field is straighter
+/// ([`PathMeasures::straightness`](super::PathMeasures)). That the paths of a field do not cross says nothing of the
+/// lines between their ends: half a turn about a point reverses every one of them through it. What a trained field has
+/// wrong at t = 1, the next one learns.
 ///
 /// Errors: those of [`OdeSolver::solve`].
 pub fn reflow<const D: usize>(

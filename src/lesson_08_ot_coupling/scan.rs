@@ -100,3 +100,9 @@ pub(super) fn least(numbers: &[f64]) -> f64 {
 pub(super) fn lesser<T: PartialOrd>(a: T, b: T) -> T {
     if a < b { a } else { b }
 }
+
+/// The larger of two numbers, likewise.
+#[inline(always)]
+pub(super) fn larger<T: PartialOrd>(a: T, b: T) -> T {
+    if a > b { a } else { b }
+}

@@ -145,8 +145,9 @@ impl TwoSidedPath {
     /// u, the score −z / γ, the noise z, or the data x₁.
     ///
     /// Errors: [`Error::BatchMismatch`] if the batches differ; [`Error::Empty`]; [`Error::NotFinite`] for x₀, x₁ or z,
-    /// and where a point or a target is beyond the range of the numbers; [`Error::OutOfDomain`] for a time outside of [0, 1] or at which the target is infinite (see
-    /// [`TwoSidedPath::draw_times`]), and for parameters of the path out of their range.
+    /// and where a point or a target is beyond the range of the numbers; [`Error::OutOfDomain`] for a
+    /// time outside of [0, 1] or at which the target is infinite (see [`TwoSidedPath::draw_times`]), and for parameters
+    /// of the path out of their range.
     pub fn sample_for<const D: usize>(
         &self,
         prediction: Prediction,
@@ -220,6 +221,11 @@ impl TwoSidedPath {
     fn check_target(&self, prediction: Prediction, t: f64) -> Result<()> {
         if self.parts(prediction, t).iter().all(|part| (*part as Real).is_finite()) {
             return Ok(());
+        }
+        if let (Self::Straight { sigma }, Prediction::Score) = (*self, prediction) {
+            let (what, expected) =
+                ("sigma of a straight path", "so far above 0 that the score −z / sigma is a finite number");
+            return Err(Error::OutOfDomain { what, expected, found: sigma });
         }
         let what = "the time t of a target on this path";
         let expected = match (self.at(t).gamma_rate.is_finite(), t < 0.5) {

@@ -51,6 +51,24 @@ fn no_permutation_is_cheaper_than_the_assignment() {
     }
 }
 
+#[test]
+fn forbidden_pairs_take_no_digits_from_others() {
+    let costs = Costs::new(3, 3, vec![3.0, 7.0, 4.0, 4.0, 8.0, 1e20, 8.0, 4.0, 8.0]).unwrap();
+    let found = assign(&costs).unwrap();
+    assert_eq!((found.columns, found.cost), (vec![2, 0, 1], 12.0));
+    for forbidden in [1e8, 1e16, 1e20, 1e100, 1e150] {
+        for seed in 0..20 {
+            let (n, mut source) = (2 + seed as usize % 7, Source::new(seed));
+            let costs = matrix(n, n, |_, _| if source.gen_bool(0.5) { forbidden } else { source.r#gen() });
+            let (least, found) = (least_of_all(&costs, 0, &mut vec![false; n]), assign(&costs).unwrap());
+            let what = format!("{forbidden}, n = {n}, seed {seed}");
+            close(&what, 1.0, found.cost / least, 1e-14);
+            let dearest = (0..n).map(|row| costs.at(row, found.columns[row])).fold(0.0, f64::max);
+            assert!(found.violation(&costs).unwrap() <= 1e-13 * dearest, "{what}: the prices prove it");
+        }
+    }
+}
+
 /// The mean cost of an optimal pairing by `ot.emd2` of POT 0.9.7.post1, weights 1/n: `costs(n, 0)` of
 /// `benches/peers/transport.py`.
 const EMD: [(usize, f64); 5] = [
@@ -117,6 +135,12 @@ fn what_proves_nothing_is_seen() {
     let mut dear = right.clone();
     dear.row_prices[7] += 0.1;
     assert!(dear.violation(&costs).unwrap() > 0.09, "a price above what the costs allow");
+    let mut large = swapped.clone();
+    large.column_prices.fill(-1e20);
+    large.row_prices.fill(1e20);
+    assert!(large.violation(&costs).unwrap() > 0.1, "c − u would lose the digits of c");
+    large.row_prices.fill(f64::NAN);
+    assert!(matches!(large.violation(&costs), Err(Error::OutOfDomain { what: "a price", .. })));
     let mut twice = right.clone();
     twice.columns[0] = twice.columns[1];
     assert!(matches!(twice.violation(&costs), Err(Error::OutOfDomain { .. })));

@@ -236,6 +236,14 @@ fn entropic_pairs_of_batches_of_different_sizes_are_possible_and_others_are_not(
 }
 
 #[test]
+fn a_bridge_whose_sigma_is_too_small_says_so() {
+    let mut source = Source::new(1);
+    let (x_0, x_1) = (source.normal::<2>(64).unwrap(), source.normal::<2>(64).unwrap());
+    let found = SchrodingerBridge { sigma: 1e-3 }.pair(x_0, x_1, &mut source);
+    assert!(matches!(found, Err(Error::OutOfDomain { what: "sigma of a bridge", .. })), "{found:?}");
+}
+
+#[test]
 fn what_does_not_fit_is_an_error_and_never_a_panic() {
     let mut source = Source::new(0);
     let (x_0, x_1) = batches(5, &mut source);

@@ -149,6 +149,20 @@ fn prices_prove_plans_of_hard_problems() {
     }
 }
 
+/// One pair at a time of few columns makes for many times as many pivots, of which there was a limit once.
+#[test]
+fn many_rows_and_few_columns_are_no_trouble() {
+    for (n, m) in [(1024, 2), (2000, 3), (2000, 8)] {
+        let tall = matrix(n, m, |i, j| (i * j) as f64);
+        let found = proven("products", &tall, &even(n), &even(m)).plan.cost(&tall).unwrap();
+        let wide = matrix(m, n, |i, j| (i * j) as f64);
+        let turned = proven("turned", &wide, &even(m), &even(n)).plan.cost(&wide).unwrap();
+        close("either way round", 1.0, found / turned, 1e-11);
+        let line = matrix(n, m, |i, j| (1.0 - i as f64 / n as f64 - j as f64).powi(2));
+        proven("points on a line, from the last", &line, &even(n), &even(m));
+    }
+}
+
 #[test]
 fn rows_and_columns_without_mass_get_none_and_have_prices() {
     let costs = uniform(5, 6, 2);

@@ -4,11 +4,13 @@ mod auction;
 mod finish;
 mod matching;
 mod rough;
+mod rows;
 
 use super::Costs;
 use crate::tensor::check_same_batch;
 use crate::{Error, Result};
 use matching::Matching;
+use rows::Rows;
 
 /// Each row's column at the least sum of costs, and the prices that prove it.
 ///
@@ -27,7 +29,9 @@ pub struct Assignment {
     pub cost: f64,
 }
 
-/// The assignment of least cost, min Σᵢ c(i, σ(i)) over all permutations σ, exactly.
+/// The assignment of least cost, min Σᵢ c(i, σ(i)) over all permutations σ, exactly: to about 10⁻¹⁵ of the largest cost
+/// that matters. A cost that is above all that a cheapest pairing can have does not, however large it is: a pair is
+/// forbidden by a cost such as 10¹⁰⁰.
 ///
 /// Two stages. An auction in single precision with falling ε finds prices that are nearly right (Bertsekas 1979, *A
 /// distributed algorithm for the assignment problem*; Peyré and Cuturi 2019, arXiv:1803.00567, section 3.7; scaled as
@@ -54,9 +58,7 @@ pub fn assign(costs: &Costs) -> Result<Assignment> {
     if rows != columns {
         return Err(Error::NotSquare { rows, columns });
     }
-    let mut matching = Matching::new(rows);
-    auction::auction(costs, &mut matching);
-    finish::finish(costs, &mut matching);
+    let matching = cheapest(costs);
     let pairs =
         || matching.column_of.iter().enumerate().map(|(row, column)| (*column, costs.at(row, *column)));
     Ok(Assignment {
@@ -67,12 +69,42 @@ pub fn assign(costs: &Costs) -> Result<Assignment> {
     })
 }
 
+/// Cheapest pairs. Where costs are far above all that such pairs have, they are lowered and the pairs are sought anew:
+/// large costs make large prices, which have no digits for the small ones. Each time the spread of the costs is at least
+/// halved; mostly once is enough.
+fn cheapest(costs: &Costs) -> Matching {
+    let rows = Rows::new(costs);
+    let mut spread = rows.spread;
+    let mut matching = solve(costs);
+    loop {
+        let excess = rows.excess(costs, &matching);
+        if excess == 0.0 {
+            // Each row has its least cost: that needs no prices.
+            matching.prices.fill(0.0);
+        }
+        if excess == 0.0 || spread <= 4.0 * excess {
+            return matching;
+        }
+        spread = 2.0 * excess;
+        matching = solve(&rows.lowered(costs, spread));
+    }
+}
+
+/// Cheapest pairs, to the rounding of the largest cost.
+fn solve(costs: &Costs) -> Matching {
+    let mut matching = Matching::new(costs.rows());
+    auction::auction(costs, &mut matching);
+    finish::finish(costs, &mut matching);
+    matching
+}
+
 impl Assignment {
     /// How far the prices are from proving that no pairing is cheaper: the largest of uᵢ + vⱼ − cᵢⱼ over all pairs and
-    /// of cᵢⱼ − uᵢ − vⱼ over the pairs made; at most a rounding error.
+    /// of cᵢⱼ − (uᵢ + vⱼ) over the pairs made; at most a rounding error. No pairing is cheaper by more than 2 N times
+    /// that.
     ///
     /// Errors: [`Error::BatchMismatch`] if the costs have other sizes; [`Error::OutOfDomain`] unless every column is
-    /// there once.
+    /// there once, and for a price that is not finite.
     pub fn violation(&self, costs: &Costs) -> Result<f64> {
         let n = self.columns.len();
         let what = "the prices of an assignment";
@@ -89,11 +121,17 @@ impl Assignment {
                 return Err(refused());
             }
         }
+        for &found in self.row_prices.iter().chain(&self.column_prices) {
+            if !found.is_finite() {
+                return Err(Error::OutOfDomain { what: "a price", expected: "a finite number", found });
+            }
+        }
         let mut worst = 0.0_f64;
         for (row, (price, pair)) in self.row_prices.iter().zip(&self.columns).enumerate() {
-            let gaps = costs.row(row).iter().zip(&self.column_prices).map(|(cost, v)| price + v - cost);
+            // First u + v: where both are large, c − u would lose the digits of c.
+            let gaps = costs.row(row).iter().zip(&self.column_prices).map(|(cost, v)| (price + v) - cost);
             worst = gaps.fold(worst, f64::max);
-            worst = worst.max(costs.at(row, *pair) - price - self.column_prices[*pair]);
+            worst = worst.max(costs.at(row, *pair) - (price + self.column_prices[*pair]));
         }
         Ok(worst)
     }

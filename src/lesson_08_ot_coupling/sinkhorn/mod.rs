@@ -22,6 +22,9 @@ pub use unbalanced::UnbalancedSinkhorn;
 /// The plan is πᵢⱼ = aᵢ bⱼ exp((fᵢ + gⱼ − cᵢⱼ) / ε). In turn f makes the row masses right and g the column masses. A
 /// large ε makes for few iterations and a plan near a ⊗ b; for ε → 0 the plan tends to a cheapest one.
 ///
+/// The field [`epsilon`](Sinkhorn::epsilon) is relative: ε is that times the mean of |cᵢⱼ|, and grows with the costs.
+/// Where an absolute ε is wanted, divide it by that mean ([`Costs::mean`], if no cost is negative).
+///
 /// ```
 /// use pushforward::ot_coupling::{Costs, Sinkhorn};
 ///

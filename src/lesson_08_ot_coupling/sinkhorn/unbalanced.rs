@@ -13,7 +13,9 @@ use crate::{Error, Result};
 ///
 /// with KL(p | q) = Σ p ln(p / q) − p + q (Chizat, Peyré, Schmitzer and Vialard 2016, arXiv:1607.05816; Frogner et al.
 /// 2015, arXiv:1506.05439). An outlier that is far from all columns then sends little mass instead of bending the
-/// whole plan. For ρ → ∞ it is the plan of [`Sinkhorn`].
+/// whole plan. For ρ → ∞ it is the plan of [`Sinkhorn`], as far as f64 can tell: the potentials have errors of ½ ρ 2⁻⁵²,
+/// and where these are above the tolerance times ε, the end of the iteration could not be seen. With a tolerance of 10⁻⁹,
+/// ρ may be up to 9·10⁶ ε.
 ///
 /// ```
 /// use pushforward::ot_coupling::{Costs, Sinkhorn, UnbalancedSinkhorn};
@@ -28,7 +30,7 @@ use crate::{Error, Result};
 pub struct UnbalancedSinkhorn {
     /// ε, and when the iteration ends: where no potential changes by more than `tolerance` times ε.
     pub sinkhorn: Sinkhorn,
-    /// ρ as a multiple of the mean cost.
+    /// ρ as a multiple of the mean absolute cost, as ε is.
     pub marginal_weight: f64,
 }
 
@@ -42,7 +44,7 @@ impl UnbalancedSinkhorn {
     ///
     /// Errors: [`Error::BatchMismatch`] unless there is a mass for each row and each column; [`Error::OutOfDomain`]
     /// for a mass that is negative or not finite, a side without mass, and an ε, a tolerance or a ρ that is not
-    /// positive; [`Error::NotConverged`].
+    /// positive, and for a ρ that is too large beside ε; [`Error::NotConverged`].
     pub fn solve(&self, costs: &Costs, row_masses: &[f64], column_masses: &[f64]) -> Result<Entropic> {
         check_sides(costs, row_masses, column_masses)?;
         check_positive("the weight of the marginals", self.marginal_weight)?;
@@ -50,6 +52,7 @@ impl UnbalancedSinkhorn {
         settings.check()?;
         let epsilon = absolute(EPSILON, settings.epsilon, costs)?;
         let rho = absolute("the weight of the marginals times the mean cost", self.marginal_weight, costs)?;
+        self.check_rounding()?;
         let lambda = self.marginal_weight / (self.marginal_weight + settings.epsilon);
         let scaled = |potentials: Vec<f64>| potentials.into_iter().map(|f| lambda * f).collect::<Vec<_>>();
         let turned = costs.turned();
@@ -69,6 +72,18 @@ impl UnbalancedSinkhorn {
         let (what, steps) = ("unbalanced Sinkhorn", settings.max_iterations);
         Err(Error::NotConverged { what, steps, residual: change })
     }
+
+    /// An error where the errors of the potentials hide changes as small as the tolerance: their rise is ½ ρ times the
+    /// difference of two logarithms, each with an error of 2⁻⁵² where the mass is about 1.
+    fn check_rounding(&self) -> Result<()> {
+        let found = self.marginal_weight / self.sinkhorn.epsilon;
+        if 0.5 * found * f64::EPSILON <= self.sinkhorn.tolerance {
+            return Ok(());
+        }
+        let what = "the weight of the marginals over epsilon";
+        let expected = "at most the tolerance times 9e15, beyond which f64 cannot tell whether the iteration has ended: allow a larger tolerance or use `Sinkhorn`, which keeps the masses";
+        Err(Error::OutOfDomain { what, expected, found })
+    }
 }
 
 /// f + t and g − t with t = ½ ρ ln(Σ aᵢ exp(−fᵢ / ρ) / Σ bⱼ exp(−gⱼ / ρ)). The two sums are what f and g take for the
@@ -84,8 +99,8 @@ fn level(f: &mut [f64], g: &mut [f64], (a, b): (&[f64], &[f64]), rho: f64) {
     g.iter_mut().for_each(|g| *g -= rise);
 }
 
-/// How much a potential has changed, at most. What f64 cannot tell apart in a potential counts as a change: where ε is so small,
-/// or ρ so large, that this is more than the tolerance, the iteration cannot be seen to end.
+/// How much a potential has changed, at most. What f64 cannot tell apart in a potential counts as a change: where ε is
+/// so small that this is more than the tolerance, the iteration cannot be seen to end.
 fn largest_change((f, g): (&[f64], &[f64]), (new_f, new_g): (&[f64], &[f64])) -> f64 {
     let change = |(before, after): (&f64, &f64)| (before - after).abs().max(f64::EPSILON * after.abs());
     let changes = f.iter().zip(new_f).chain(g.iter().zip(new_g)).map(change);
