@@ -188,16 +188,20 @@ impl<const D: usize> Coupling<D> for SchrodingerBridge {
         let epsilon = 2.0 * self.sigma * self.sigma;
         let sinkhorn =
             Sinkhorn { tolerance: TOLERANCE, max_iterations: MAX_ITERATIONS, ..Sinkhorn::default() };
-        entropic_pairs(x_0, &x_1, source, |costs, a, b| sinkhorn.solve_at(epsilon, costs, a, b)).map_err(
-            |error| match error {
-                Error::NotConverged { .. } => Error::OutOfDomain {
-                    what: "sigma of a bridge",
-                    expected: "larger: Sinkhorn's iteration, which needs about the squared distances over sigma², did not end; or use `ExactOt`",
-                    found: self.sigma,
-                },
+        let too_small = || Error::OutOfDomain {
+            what: "sigma of a bridge",
+            expected: "larger, for Sinkhorn's iteration needs about |x_1 - x_0|² / sigma² steps: or use `ExactOt`",
+            found: self.sigma,
+        };
+        entropic_pairs(x_0, &x_1, source, |costs, a, b| {
+            if epsilon < f64::EPSILON * costs.mean_size() {
+                return Err(too_small());
+            }
+            sinkhorn.solve_at(epsilon, costs, a, b).map_err(|error| match error {
+                Error::NotConverged { .. } => too_small(),
                 other => other,
-            },
-        )
+            })
+        })
     }
 }
 
