@@ -128,7 +128,7 @@ fn infinite_targets_are_errors_that_name_the_end() {
     let score = refused(TwoSidedPath::EncodingDecoding, Prediction::Score, 1.0);
     assert!(score.contains("gamma is above 0"), "{score}");
     let never = refused(TwoSidedPath::Straight { sigma: 0.0 }, Prediction::Score, 0.5);
-    assert!(never.contains("gamma is above 0"), "{never}");
+    assert!(never.contains("sigma of a straight path"), "{never}");
     for path in PATHS {
         let times = path.draw_times(20_000, &mut Source::new(1)).unwrap();
         assert!(path.sample(pairs(20_000), times, &mut Source::new(2)).is_ok(), "{path:?}");

@@ -19,7 +19,14 @@ const ROOM: u32 = 64;
 pub(super) fn units(row_masses: &[f64], column_masses: &[f64]) -> Vec<Units> {
     let rounded = |masses: &[f64]| {
         let sum: f64 = masses.iter().sum();
-        let units = masses.iter().map(|mass| ((mass / sum * WHOLE).round() as Units).max(1) << ROOM);
+        // What rounding takes from one, the next gets: thousands of masses do not add up to another whole.
+        let mut owed = 0.0_f64;
+        let units = masses.iter().map(|mass| {
+            let exact = mass / sum * WHOLE + owed.clamp(-1.0, 1.0);
+            let units = exact.round().max(1.0);
+            owed = exact - units;
+            (units as Units) << ROOM
+        });
         units.collect::<Vec<_>>()
     };
     let columns = rounded(column_masses).into_iter().map(|mass| -mass);

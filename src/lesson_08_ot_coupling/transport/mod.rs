@@ -35,7 +35,7 @@ pub struct Transport {
 
 /// The plan of least cost Σᵢⱼ πᵢⱼ cᵢⱼ among those that move the masses a of the rows to the masses b of the columns,
 /// of any sizes and weights, exactly: the masses are right to 10⁻¹⁵ of the whole, the prices to (N + M) 10⁻¹⁵ of the
-/// range of the costs. One cost that is far above all others so takes digits from them.
+/// range of the costs. So one cost that is far above all others takes digits from them.
 ///
 /// The network simplex method (Dantzig 1951; Peyré and Cuturi 2019, arXiv:1803.00567, section 3.5): the pairs that
 /// move mass form a tree; the prices that make all its pairs tight show a pair that would be cheaper; mass is moved
@@ -108,7 +108,7 @@ fn solve(costs: &Costs, row_masses: &[f64], column_masses: &[f64], mass: f64) ->
     let supply = units(row_masses, column_masses);
     let levels = Levels::new(costs);
     let whole = levels.costs(costs);
-    let mut tree = Tree::new(&whole, &supply, &first_arcs(&whole, &supply));
+    let mut tree = Tree::new(&whole, &supply, &first_arcs(costs, &supply));
     simd(
         #[inline(always)]
         || pivot_until_optimal(&whole, &mut tree),
