@@ -10,6 +10,8 @@ mod unbalanced;
 use super::support::Support;
 use super::transport::check_balanced;
 use super::{Costs, Plan};
+#[cfg(doc)]
+use crate::Error;
 use crate::Result;
 use crate::tensor::{check_positive, check_steps};
 use kernel::Kernel;
