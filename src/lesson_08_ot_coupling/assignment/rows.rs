@@ -1,7 +1,7 @@
 //! Costs that no cheapest pairing can have.
 
 use super::super::Costs;
-use super::super::scan::{larger, lesser};
+use super::super::scan::{larger, least, lesser};
 use super::matching::Matching;
 use crate::tensor::simd;
 
@@ -28,7 +28,7 @@ impl Rows {
 
     #[inline(always)]
     fn push(&mut self, costs: &[f64]) {
-        let least = costs.iter().fold(f64::INFINITY, |least, cost| lesser(*cost, least));
+        let least = least(costs);
         let largest = costs.iter().fold(f64::NEG_INFINITY, |largest, cost| larger(*cost, largest));
         self.least.push(least);
         self.spread = larger(self.spread, largest - least);

@@ -135,28 +135,16 @@ impl<'a, K: Entry> Kernel<'a, K> {
     /// The same with entries of another kind.
     pub(super) fn converted<L: Entry>(mut self) -> Kernel<'a, L> {
         self.absorb();
-        let Self {
-            costs,
-            epsilon,
-            row_masses,
-            column_masses,
-            potentials,
-            scalings,
-            entries,
-            iterations,
-            residual,
-        } = self;
-        let entries = vec![L::default(); entries.len()];
         let mut kernel = Kernel {
-            costs,
-            epsilon,
-            row_masses,
-            column_masses,
-            potentials,
-            scalings,
-            entries,
-            iterations,
-            residual,
+            entries: vec![L::default(); self.entries.len()],
+            costs: self.costs,
+            epsilon: self.epsilon,
+            row_masses: self.row_masses,
+            column_masses: self.column_masses,
+            potentials: self.potentials,
+            scalings: self.scalings,
+            iterations: self.iterations,
+            residual: self.residual,
         };
         kernel.fill();
         kernel
